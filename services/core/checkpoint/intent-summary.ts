@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type { Effect, Intent, Parameter } from '../model/action.ts';
+import { maxTrailParameterCharacters, maxTrailParameters, maxTrailTextCharacters } from './limits.ts';
+
+/** The parts of a trail record that depend on the intent alone, made once for all runs of the same text. */
+export interface IntentSummary {
+  readonly effects: readonly string[];
+  readonly text: string;
+  readonly textBytes: number;
+  readonly textSha256: string;
+}
+
+const summaries = new WeakMap<Intent, IntentSummary>();
+
+export const effectText = (effect: Effect): string =>
+  effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`;
+
+export function summaryOf(intent: Intent): IntentSummary {
+  let summary = summaries.get(intent);
+  if (summary === undefined) {
+    summary = {
+      effects: intent.effects.map(effectText),
+      text: intent.text.slice(0, maxTrailTextCharacters),
+      textBytes: Buffer.byteLength(intent.text),
+      textSha256: createHash('sha256').update(intent.text).digest('hex'),
+    };
+    summaries.set(intent, summary);
+  }
+  return summary;
+}
+
+const noTexts: readonly (string | null)[] = [];
+
+/** Parameters as the trail keeps them: cut, with a count of what was left out as the last one. */
+export function trailParameters(parameters: readonly Parameter[]): readonly (string | null)[] {
+  if (parameters.length === 0) return noTexts;
+  const kept = parameters
+    .slice(0, maxTrailParameters)
+    .map((parameter) => parameter.text?.slice(0, maxTrailParameterCharacters) ?? null);
+  const leftOut = parameters.length - kept.length;
+  return leftOut > 0 ? [...kept, `... and ${leftOut} more`] : kept;
+}

@@ -1,0 +1,203 @@
+import type { Intent } from '../model/action.ts';
+import type { Clock } from '../model/clock.ts';
+import { messageOf } from '../model/errors.ts';
+import type { Approvals, HoldOutcome, HoldRequest } from '../model/hold.ts';
+import { type HoldId, newHoldId, type SessionId } from '../model/ids.ts';
+import type { Logger } from '../model/log.ts';
+import { chainOf, type Party, type Principal } from '../model/principal.ts';
+import type { Telemetry } from '../model/telemetry.ts';
+import type { Trail, TrailEntry } from '../model/trail-entry.ts';
+import type { HeldSubmission, HoldNotice, PendingHold, PolicyView, Settlement } from './contract.ts';
+import { actionDigest, ruleDigest } from './digest.ts';
+import { effectText } from './intent-summary.ts';
+import * as refusals from './refusals.ts';
+
+export interface HoldContext {
+  readonly approvals: Approvals;
+  readonly trail: Trail;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Names this process in the store: a hold whose client waits dies with it. */
+  readonly process: string;
+  readonly session: SessionId;
+  readonly principal: Principal;
+  /** The policy in force now; asked again when the hold is released. */
+  view(): PolicyView;
+}
+
+type Ended = Extract<TrailEntry, { kind: 'hold-ended' }>['outcome'];
+
+/**
+ * One held action from the question to its answer: take a grant if there is one, else open a hold and wait.
+ * Whatever goes wrong on the way is a denial; nothing here lets an action through but an approval of exactly it.
+ */
+export class HeldAction implements PendingHold {
+  readonly settled: Promise<Settlement>;
+  readonly #context: HoldContext;
+  readonly #held: HeldSubmission;
+  readonly #revalidate: () => Promise<Intent>;
+  readonly #id: HoldId = newHoldId();
+  readonly #digest: string;
+  readonly #openedAtMs: number;
+  #tell: ((notice: HoldNotice) => void) | null = null;
+  #opened = false;
+  #withdrawn = false;
+
+  constructor(context: HoldContext, held: HeldSubmission, revalidate: () => Promise<Intent>) {
+    this.#context = context;
+    this.#held = held;
+    this.#revalidate = revalidate;
+    this.#digest = actionDigest(context.principal, held.action, context.view().version);
+    this.#openedAtMs = context.clock.nowMs();
+    held.trace?.phase('hold');
+    this.settled = this.#run().catch((error: unknown) => {
+      context.log.error({ hold: this.#id, error: messageOf(error) }, 'a hold could not be carried through');
+      return this.#end('unavailable', refusals.approvalsUnavailable(held.decision));
+    });
+  }
+
+  onNotice(tell: (notice: HoldNotice) => void): void {
+    this.#tell = tell;
+  }
+
+  withdraw(): void {
+    if (this.#withdrawn) return;
+    this.#withdrawn = true;
+    if (this.#opened) this.#withdrawFromStore();
+  }
+
+  #withdrawFromStore(): void {
+    this.#context.approvals.withdraw(this.#id).catch((error: unknown) => {
+      // The store's own expiry, and this process as its owner, still keep the hold from being run.
+      this.#context.log.warn({ hold: this.#id, error: messageOf(error) }, 'a hold could not be withdrawn');
+    });
+  }
+
+  async #run(): Promise<Settlement> {
+    const { approvals, trail, session, principal } = this.#context;
+    const { decision, id: action } = this.#held;
+    const grant = await approvals.takeGrant(this.#digest, this.#ruleDigest());
+    if (grant !== null) {
+      trail.append({ kind: 'grant-used', grant: grant.id, hold: grant.hold, action, session });
+      return this.#release(grant.approvers);
+    }
+    const request = this.#request(principal);
+    await approvals.open(request);
+    this.#opened = true;
+    const { mode } = decision.approval;
+    trail.append({
+      kind: 'hold-opened',
+      hold: this.#id,
+      action,
+      session,
+      digest: this.#digest,
+      mode,
+      expiresAt: new Date(request.expiresAtMs).toISOString(),
+    });
+    this.#context.telemetry.holdOpened(this.#held.action.intent.target);
+    if (this.#withdrawn) this.#withdrawFromStore();
+    if (mode === 'defer') return this.#deferred(request);
+    this.#tell?.({
+      id: this.#id,
+      mode,
+      message: refusals.heldMessage(decision, this.#id, request.expiresAtMs),
+      hint: refusals.holdHint(this.#id),
+    });
+    return this.#wait(request);
+  }
+
+  async #wait(request: HoldRequest): Promise<Settlement> {
+    const { approvals, clock } = this.#context;
+    const outcome = approvals.outcome(this.#id);
+    const { promise: patienceEnded, resolve } = Promise.withResolvers<'patience-ended'>();
+    const timer = clock.after(this.#held.decision.approval.waitMs, () => resolve('patience-ended'));
+    try {
+      const first = await Promise.race([outcome, patienceEnded]);
+      if (first !== 'patience-ended') return await this.#decided(first);
+      if (await approvals.defer(this.#id)) return this.#deferred(request);
+      return await this.#decided(await outcome);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #decided(outcome: HoldOutcome): Promise<Settlement> {
+    const { decision } = this.#held;
+    switch (outcome.kind) {
+      case 'released':
+        return this.#release(outcome.approvers);
+      case 'rejected':
+        return this.#end(
+          'rejected',
+          refusals.rejected(decision, this.#id, outcome.by.subject, outcome.reason),
+        );
+      case 'expired':
+        return this.#end('expired', refusals.expired(decision, this.#id));
+      case 'withdrawn':
+        return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
+    }
+  }
+
+  /** The approved action must still be what it was: same catalog versions, same policy. */
+  async #release(approvers: readonly Party[]): Promise<Settlement> {
+    const { decision, action } = this.#held;
+    if (this.#withdrawn) return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
+    const intent = await this.#revalidate();
+    const view = this.#context.view();
+    const digest = actionDigest(this.#context.principal, { ...action, intent }, view.version);
+    if (digest !== this.#digest) {
+      return this.#end('changed', refusals.changedWhileHeld(decision, this.#id));
+    }
+    this.#recordEnd('released', approvers);
+    return { kind: 'release', obligations: view.obligations, approvers };
+  }
+
+  #deferred(request: HoldRequest): Settlement {
+    const { decision } = this.#held;
+    return this.#end('deferred', refusals.deferred(decision, this.#id, request.expiresAtMs));
+  }
+
+  #end(outcome: Ended, refusal: ReturnType<typeof refusals.deny>): Settlement {
+    this.#recordEnd(outcome, []);
+    return { kind: 'deny', deny: refusal };
+  }
+
+  #recordEnd(outcome: Ended, approvers: readonly Party[]): void {
+    const { trail, telemetry, clock, session } = this.#context;
+    // A grant that was taken has its own record, and no hold was opened.
+    if (outcome === 'released' && !this.#opened) return;
+    trail.append({ kind: 'hold-ended', hold: this.#id, action: this.#held.id, session, outcome, approvers });
+    if (!this.#opened) return;
+    telemetry.holdEnded(this.#held.action.intent.target, outcome, clock.nowMs() - this.#openedAtMs);
+  }
+
+  #ruleDigest(): string {
+    const { principal } = this.#context;
+    const { action, decision } = this.#held;
+    return ruleDigest(principal, action.intent.target, decision.rule, this.#context.view().version);
+  }
+
+  #request(principal: Principal): HoldRequest {
+    const { action, decision } = this.#held;
+    const { approval } = decision;
+    return {
+      id: this.#id,
+      digest: this.#digest,
+      ruleDigest: this.#ruleDigest(),
+      session: this.#context.session,
+      protocol: action.intent.protocol,
+      target: action.intent.target,
+      requester: { issuer: principal.issuer, subject: principal.subject },
+      chain: chainOf(principal),
+      rule: decision.rule,
+      text: action.intent.text,
+      parameters: action.parameters.map((parameter) => parameter.text),
+      effects: action.intent.effects.map(effectText),
+      approval,
+      openedAtMs: this.#openedAtMs,
+      expiresAtMs: this.#openedAtMs + approval.withinMs,
+      owner: approval.mode === 'wait' ? this.#context.process : null,
+    };
+  }
+}

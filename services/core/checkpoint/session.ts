@@ -1,0 +1,231 @@
+import type { Action, Intent } from '../model/action.ts';
+import type { SourceAddress } from '../model/address.ts';
+import type { Decision, Obligations, Reason } from '../model/decision.ts';
+import { ruleText } from '../model/decision.ts';
+import { type ActionId, actionId, type SessionId, type TargetName } from '../model/ids.ts';
+import type { Principal } from '../model/principal.ts';
+import type { ActionTrace, Telemetry } from '../model/telemetry.ts';
+import type { ActionOutcome, CommitWaiter, Trail } from '../model/trail-entry.ts';
+import type { Transcript, TranscriptEntry } from '../model/transcript.ts';
+import type {
+  CheckpointSession,
+  Circumstances,
+  HeldSubmission,
+  PendingHold,
+  Policies,
+  PolicyView,
+  SessionEnd,
+  SessionOpening,
+  Submission,
+} from './contract.ts';
+import { summaryOf, trailParameters } from './intent-summary.ts';
+import { HeldAction, type HoldContext } from './pending-hold.ts';
+import type { RateLimit } from './rate.ts';
+import * as refusals from './refusals.ts';
+
+export interface SessionParts {
+  readonly id: SessionId;
+  readonly opening: SessionOpening;
+  readonly policies: Policies;
+  readonly trail: Trail;
+  readonly transcript: Transcript;
+  readonly telemetry: Telemetry;
+  readonly rate: RateLimit;
+  /** How long the session may go on after the principal's credential has expired. */
+  readonly credentialGraceMs: number;
+  readonly holds: Pick<HoldContext, 'approvals' | 'clock' | 'log' | 'process'>;
+  closed(session: LiveSession): void;
+}
+
+/** One session at the checkpoint: every action of one principal on one target, in order. */
+export class LiveSession implements CheckpointSession {
+  readonly id: SessionId;
+  readonly principal: Principal;
+  readonly target: TargetName;
+  readonly protocol: string;
+  readonly source: SourceAddress;
+  readonly openedAtMs: number;
+  readonly #parts: SessionParts;
+  readonly #circumstances: { nowMs: number; source: SourceAddress; listener: Circumstances['listener'] };
+  readonly #rateKey: string;
+  readonly #actionPrefix: string;
+  readonly #holds = new Set<HeldAction>();
+  #view: PolicyView;
+  #actions = 0;
+  #running = 0;
+  #lastActiveMs: number;
+  #ended = false;
+
+  constructor(parts: SessionParts) {
+    const { opening } = parts;
+    this.#parts = parts;
+    this.id = parts.id;
+    this.principal = opening.principal;
+    this.target = opening.target;
+    this.protocol = opening.protocol;
+    this.source = opening.source;
+    this.openedAtMs = parts.holds.clock.nowMs();
+    this.#lastActiveMs = this.openedAtMs;
+    this.#circumstances = { nowMs: this.openedAtMs, source: opening.source, listener: opening.listener };
+    this.#rateKey = `${opening.principal.issuer}\n${opening.principal.subject}\n${opening.target}`;
+    this.#actionPrefix = `a_${parts.id.slice(2)}.`;
+    this.#view = parts.policies.view(opening.principal, opening.target);
+  }
+
+  get actions(): number {
+    return this.#actions;
+  }
+
+  get lastActiveMs(): number {
+    return this.#lastActiveMs;
+  }
+
+  get obligations(): Obligations {
+    return this.#currentView().obligations;
+  }
+
+  get maxTranscribedResultBytes(): number {
+    return this.#parts.transcript.maxResultBytes;
+  }
+
+  submit(action: Action, trace: ActionTrace | null): Submission {
+    trace?.phase('decision');
+    const id = actionId(this.#actionPrefix + ++this.#actions);
+    const decision = this.#decide(action);
+    this.#record(id, action, decision);
+    trace?.decided(decision);
+    switch (decision.kind) {
+      case 'allow':
+        this.#running += 1;
+        return { kind: 'allow', id, obligations: decision.obligations };
+      case 'deny':
+        return { kind: 'deny', id, deny: decision };
+      case 'hold':
+        return { kind: 'hold', id, action, decision, trace };
+    }
+  }
+
+  hold(held: HeldSubmission, revalidate: () => Promise<Intent>): PendingHold {
+    const { trail, telemetry, holds } = this.#parts;
+    const { id: session, principal } = this;
+    const view = (): PolicyView => this.#currentView();
+    const pending = new HeldAction(
+      { ...holds, trail, telemetry, session, principal, view },
+      held,
+      revalidate,
+    );
+    this.#holds.add(pending);
+    this.#running += 1;
+    // `settled` never rejects, so this promise cannot be dropped with an error in it.
+    void pending.settled.then((settlement) => {
+      this.#holds.delete(pending);
+      this.#lastActiveMs = holds.clock.nowMs();
+      if (settlement.kind === 'deny') this.#running -= 1;
+    });
+    return pending;
+  }
+
+  afterRecord(waiter: CommitWaiter): void {
+    this.#parts.trail.afterCommit(waiter);
+  }
+
+  finished(action: ActionId, outcome: ActionOutcome): void {
+    this.#running -= 1;
+    this.#lastActiveMs = this.#parts.holds.clock.nowMs();
+    this.#parts.trail.append({ kind: 'action-ended', action, session: this.id, ...outcome });
+    if (outcome.maskedValues > 0) this.#parts.telemetry.valuesMasked(this.target, outcome.maskedValues);
+  }
+
+  transcribe(entry: TranscriptEntry): void {
+    if (!this.#ended) this.#parts.transcript.append(entry);
+  }
+
+  close(why: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const hold of this.#holds) hold.withdraw();
+    const { trail, transcript, telemetry, holds } = this.#parts;
+    telemetry.sessionClosed(this.protocol, this.target);
+    this.#parts.closed(this);
+    transcript
+      .close()
+      .catch((error: unknown) => {
+        holds.log.error({ session: this.id, error }, 'the transcript could not be closed');
+        return null;
+      })
+      .then((transcriptSha256) => {
+        trail.append({ kind: 'session-closed', session: this.id, why, transcriptSha256 });
+      });
+  }
+
+  /** Ends the session from the gateway's side, in the protocol's own words. */
+  end(end: SessionEnd): void {
+    if (!this.#ended) this.#parts.opening.onEnd(end);
+  }
+
+  /** Called about once a second: ends the session when its time is over. */
+  sweep(nowMs: number): void {
+    const { sessionMs, idleMs } = this.#currentView().obligations.limits;
+    if (nowMs > this.principal.expiresAtMs + this.#parts.credentialGraceMs) {
+      this.end({
+        reason: 'credential-expired',
+        message: 'the credential that opened this session has expired',
+      });
+    } else if (sessionMs !== null && nowMs - this.openedAtMs > sessionMs) {
+      this.end({ reason: 'limit-exceeded', message: 'the session has reached its longest time' });
+    } else if (idleMs !== null && this.#running === 0 && nowMs - this.#lastActiveMs > idleMs) {
+      this.end({ reason: 'limit-exceeded', message: 'the session was idle for too long' });
+    }
+  }
+
+  #currentView(): PolicyView {
+    const { policies, opening } = this.#parts;
+    if (this.#view.version !== policies.version)
+      this.#view = policies.view(opening.principal, opening.target);
+    return this.#view;
+  }
+
+  #decide(action: Action): Decision {
+    const { trail, rate, holds } = this.#parts;
+    if (!trail.writable) return refusals.trailUnavailable();
+    const view = this.#currentView();
+    const nowMs = holds.clock.nowMs();
+    this.#lastActiveMs = nowMs;
+    this.#circumstances.nowMs = nowMs;
+    const decision = view.decide(action, this.#circumstances);
+    const perMinute = view.obligations.limits.commandsPerMinute;
+    if (decision.kind === 'deny' || perMinute === null) return decision;
+    return rate.take(this.#rateKey, action.intent.commands, perMinute)
+      ? decision
+      : refusals.rateExceeded(perMinute);
+  }
+
+  #record(id: ActionId, action: Action, decision: Decision): void {
+    const { trail, transcript, telemetry } = this.#parts;
+    const { intent } = action;
+    const summary = summaryOf(intent);
+    const rule = decision.rule === null ? null : ruleText(decision.rule);
+    const reason: Reason | null = decision.kind === 'deny' ? decision.reason : null;
+    trail.append({
+      kind: 'action',
+      action: id,
+      session: this.id,
+      target: this.target,
+      decision: decision.kind,
+      rule,
+      reason,
+      policyVersion: this.#view.version,
+      effects: summary.effects,
+      opaque: intent.opaque,
+      text: summary.text,
+      textBytes: summary.textBytes,
+      textSha256: summary.textSha256,
+      parameters: trailParameters(action.parameters),
+    });
+    const parameters = action.parameters.map((parameter) => parameter.text);
+    transcript.append({ kind: 'action', action: id, text: intent.text, parameters });
+    const message = decision.kind === 'deny' ? decision.message : null;
+    transcript.append({ kind: 'decision', action: id, decision: decision.kind, rule, message });
+    if (telemetry.enabled) telemetry.decided(this.protocol, this.target, decision.kind, reason);
+  }
+}

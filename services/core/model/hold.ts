@@ -1,0 +1,98 @@
+import type { ApprovalTerms, GrantScope, RuleRef } from './decision.ts';
+import type { GrantId, HoldId, SessionId, TargetName } from './ids.ts';
+import type { Party, Principal } from './principal.ts';
+
+/** What an approver is asked about. Everything here is shown, and everything that matters is bound by `digest`. */
+export interface HoldRequest {
+  readonly id: HoldId;
+  /** SHA-256 over principal chain, target, exact bytes and parameters, policy version, versions touched (hex). */
+  readonly digest: string;
+  /** SHA-256 over principal chain, target and rule (hex): what a grant that covers the rule is found by. */
+  readonly ruleDigest: string;
+  readonly session: SessionId;
+  readonly protocol: string;
+  readonly target: TargetName;
+  readonly requester: Party;
+  /** The requester and everybody it acts for: none of them counts as an approver. */
+  readonly chain: readonly Party[];
+  readonly rule: RuleRef;
+  readonly text: string;
+  readonly parameters: readonly (string | null)[];
+  /** `delete app.orders`, one a line: what the action does, in the words of its protocol. */
+  readonly effects: readonly string[];
+  readonly approval: ApprovalTerms;
+  readonly openedAtMs: number;
+  readonly expiresAtMs: number;
+  /** The gateway process whose client waits; null for a deferred hold, which needs nobody to wait. */
+  readonly owner: string | null;
+}
+
+export type HoldState = 'open' | 'approved' | 'used' | 'rejected' | 'expired' | 'withdrawn';
+
+export interface Vote {
+  readonly approver: Party;
+  readonly verdict: 'approve' | 'reject';
+  /** The approver's own words. */
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+export interface Hold {
+  readonly request: HoldRequest;
+  readonly state: HoldState;
+  readonly votes: readonly Vote[];
+}
+
+/** An approval that outlives its hold. */
+export interface Grant {
+  readonly id: GrantId;
+  readonly hold: HoldId;
+  readonly scope: GrantScope;
+  /** The hold's `digest` or `ruleDigest`, as the scope says. */
+  readonly digest: string;
+  readonly approvers: readonly Party[];
+  readonly expiresAtMs: number;
+}
+
+/** How a hold ended for the client that asked. */
+export type HoldOutcome =
+  | { readonly kind: 'released'; readonly approvers: readonly Party[] }
+  | { readonly kind: 'rejected'; readonly by: Party; readonly reason: string }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'withdrawn' };
+
+/** Why a vote was not counted. */
+export type VoteRefusal =
+  | 'unknown-hold'
+  | 'not-open'
+  | 'expired'
+  | 'requester-cannot-approve'
+  | 'not-an-approver'
+  | 'already-voted'
+  | 'owner-gone';
+
+export type VoteResult =
+  | { readonly kind: 'counted'; readonly hold: Hold; readonly approvalsLeft: number }
+  | { readonly kind: 'refused'; readonly why: VoteRefusal };
+
+/**
+ * Holds and grants, wherever they live. Times are the store's, so that gateways with different clocks agree.
+ * Every method may reject with an `ApprovalsError` when the store cannot be reached: the caller then refuses.
+ */
+export interface Approvals {
+  open(request: HoldRequest): Promise<void>;
+  /** Takes an approval for this action if there is one: an exact one is used up by this, a window one is not. */
+  takeGrant(digest: string, ruleDigest: string): Promise<Grant | null>;
+  /** Resolves once the hold is decided; an approved one has then been used up, by this call alone. */
+  outcome(id: HoldId): Promise<HoldOutcome>;
+  /**
+   * Turns an open hold whose client waits into one that nobody waits for: its approval then becomes a grant. False
+   * when it was no longer open, so that `outcome` says how it ended.
+   */
+  defer(id: HoldId): Promise<boolean>;
+  /** Ends a hold nobody waits for any more. Does nothing to one that has ended. */
+  withdraw(id: HoldId): Promise<void>;
+  vote(id: HoldId, approver: Principal, verdict: Vote['verdict'], reason: string): Promise<VoteResult>;
+  show(id: HoldId): Promise<Hold | null>;
+  list(): Promise<readonly Hold[]>;
+}

@@ -1,0 +1,144 @@
+import type { Reason } from './decision.ts';
+import type { ActionId, HoldId, ListenerName, SessionId, TargetName } from './ids.ts';
+import type { Party, PrincipalKind } from './principal.ts';
+
+/** A principal as the trail names it: no claims, which may hold personal data. */
+export interface TrailPrincipal extends Party {
+  readonly kind: PrincipalKind;
+  readonly actsFor: readonly Party[];
+}
+
+/** How an action that was let through ended. */
+export interface ActionOutcome {
+  /** `unknown`: the connection was lost while it ran, so it may have been done. */
+  readonly result: 'completed' | 'failed' | 'rolled-back' | 'cut-off' | 'unknown';
+  readonly rows: number;
+  readonly bytes: number;
+  readonly maskedValues: number;
+  /** The protocol's own code for a failure (SQLSTATE, HTTP status); null when it completed. */
+  readonly errorCode: string | null;
+  readonly durationMs: number;
+}
+
+/**
+ * What the trail records. Each becomes one JSON object with `seq`, `at`, `prev` and `hash` around it; see
+ * `core/audit/trail.ts`. Closed: a reader can switch over `kind`.
+ */
+export type TrailEntry =
+  | { readonly kind: 'gateway-started'; readonly version: string; readonly process: string }
+  | { readonly kind: 'gateway-stopped'; readonly why: string }
+  | { readonly kind: 'policy-loaded'; readonly policyVersion: string; readonly policies: readonly string[] }
+  | { readonly kind: 'policy-refused'; readonly problems: readonly string[] }
+  | {
+      readonly kind: 'connect-refused';
+      readonly listener: ListenerName;
+      readonly source: string;
+      readonly target: TargetName | null;
+      readonly principal: TrailPrincipal | null;
+      readonly reason: Reason;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'session-opened';
+      readonly session: SessionId;
+      readonly listener: ListenerName;
+      readonly source: string;
+      readonly target: TargetName;
+      readonly principal: TrailPrincipal;
+      readonly provenBy: string;
+      readonly credentialId: string;
+    }
+  | {
+      readonly kind: 'session-closed';
+      readonly session: SessionId;
+      readonly why: string;
+      /** SHA-256 of the session's transcript file as it stands, hex; null when nothing was kept. */
+      readonly transcriptSha256: string | null;
+    }
+  | {
+      readonly kind: 'action';
+      readonly action: ActionId;
+      readonly session: SessionId;
+      readonly target: TargetName;
+      readonly decision: 'allow' | 'deny' | 'hold';
+      /** `policy/rule`, or null when no rule decided. */
+      readonly rule: string | null;
+      readonly reason: Reason | null;
+      readonly policyVersion: string;
+      readonly effects: readonly string[];
+      readonly opaque: readonly string[];
+      /** The text as sent, cut to the limit; `textSha256` is always of the whole. */
+      readonly text: string;
+      readonly textBytes: number;
+      readonly textSha256: string;
+      readonly parameters: readonly (string | null)[];
+    }
+  | ({
+      readonly kind: 'action-ended';
+      readonly action: ActionId;
+      readonly session: SessionId;
+    } & ActionOutcome)
+  | {
+      readonly kind: 'hold-opened';
+      readonly hold: HoldId;
+      readonly action: ActionId;
+      readonly session: SessionId;
+      readonly digest: string;
+      readonly mode: 'wait' | 'defer';
+      readonly expiresAt: string;
+    }
+  | {
+      readonly kind: 'hold-vote';
+      readonly hold: HoldId;
+      readonly approver: Party;
+      readonly verdict: 'approve' | 'reject';
+      readonly reason: string;
+      /** Why the vote was not counted; null when it was. */
+      readonly refused: string | null;
+    }
+  | {
+      readonly kind: 'hold-ended';
+      readonly hold: HoldId;
+      readonly action: ActionId;
+      readonly session: SessionId;
+      readonly outcome:
+        | 'released'
+        | 'deferred'
+        | 'rejected'
+        | 'expired'
+        | 'withdrawn'
+        | 'changed'
+        | 'unavailable';
+      readonly approvers: readonly Party[];
+    }
+  | {
+      readonly kind: 'grant-used';
+      readonly grant: string;
+      readonly hold: HoldId;
+      readonly action: ActionId;
+      readonly session: SessionId;
+    }
+  | {
+      readonly kind: 'session-killed';
+      readonly session: SessionId;
+      readonly by: Party;
+      readonly reason: string;
+    };
+
+/** One chain of records, written in the order of `append`. */
+export interface Trail {
+  /** Adds to this turn's batch. The entry is in the kernel's hands when `afterCommit` calls back. */
+  append(entry: TrailEntry): void;
+  /**
+   * Called once, after everything appended so far was written (survives kill -9) or could not be: then nothing
+   * that depends on it may happen. One write serves all sessions of one turn of the event loop.
+   */
+  afterCommit(waiter: CommitWaiter): void;
+  /** False while the trail cannot be written: new actions are to be refused. */
+  readonly writable: boolean;
+}
+
+export interface CommitWaiter {
+  committed(): void;
+  notCommitted(): void;
+}

@@ -1,0 +1,155 @@
+/**
+ * What SQL text means on one target, as far as it can be known without running it. The session composes these with
+ * its own names (prepared statements, cursors); policy and masking read the result. Types only.
+ */
+import type { Effect, Intent } from '../../../core/model/action.ts';
+
+/**
+ * Everything a statement can do, as one closed vocabulary. Reading and changing rows, then changing definitions and
+ * rights, then running code, then the session, then the server.
+ */
+export const verbs = [
+  'connect',
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'truncate',
+  'lock',
+  'create',
+  'alter',
+  'drop',
+  'comment',
+  'grant',
+  'revoke',
+  'call',
+  'do',
+  'set',
+  'listen',
+  'notify',
+  'discard',
+  'two-phase',
+  'copy-file',
+  'copy-program',
+  'load',
+  'maintain',
+  'replicate',
+] as const;
+export type Verb = (typeof verbs)[number];
+
+/** Why a statement cannot be fully understood. Only a rule that names the reason can let it through. */
+export const opaqueReasons = [
+  /** A relation that the catalog does not know (made in this session, or nowhere). */
+  'unknown-relation',
+  'unknown-column',
+  'unknown-function',
+  'unknown-type',
+  'unknown-operator',
+  /** EXECUTE, FETCH or a portal whose statement the gateway has not seen. */
+  'unknown-name',
+  /** Code whose text is not SQL that we read: DO bodies, function bodies that are being created. */
+  'procedural-code',
+  /** A rewrite rule on the relation does something else than the statement says. */
+  'rewrite-rule',
+  /** A statement of a kind that this version of the gateway does not know. */
+  'unknown-statement',
+] as const;
+export type OpaqueReason = (typeof opaqueReasons)[number];
+
+/** A column of a relation of the target's catalog. */
+export interface ColumnRef {
+  /** `app.users`, as the catalog spells it. */
+  readonly relation: string;
+  readonly relationOid: number;
+  readonly column: string;
+  /** pg_attribute.attnum. */
+  readonly attributeNumber: number;
+}
+
+export interface PostgresEffect extends Effect {
+  readonly verb: Verb;
+  /** `app.users` when the effect is on a relation, else null. `resource` says the same for people. */
+  readonly relation: string | null;
+  /** Columns read or written, as `app.users.email`; every column when the statement says `*` or a whole row. */
+  readonly columns: readonly string[];
+  /**
+   * Columns used otherwise than as an output column: to choose, join, group or order rows, as an argument of a function in FROM,
+   * or as a value that is stored. What a mask hides in the output leaks through these.
+   */
+  readonly conditionColumns: readonly string[];
+  /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
+  readonly function: string | null;
+  /** `search_path` when the effect is to set a parameter, else null. */
+  readonly setting: string | null;
+}
+
+/** Where an output column's values come from. */
+export interface OutputColumn {
+  readonly sources: readonly ColumnRef[];
+  /** False when the column is one source column as it stands; true when it was computed from its sources. */
+  readonly derived: boolean;
+}
+
+/** What a statement does to the names of its session, once the server has completed it. */
+export type NameChange =
+  | { readonly kind: 'prepare'; readonly name: string; readonly body: StatementFacts }
+  | { readonly kind: 'deallocate'; readonly name: string }
+  | { readonly kind: 'deallocate-all' }
+  | {
+      readonly kind: 'declare';
+      readonly name: string;
+      readonly withHold: boolean;
+      readonly body: StatementFacts;
+    }
+  | { readonly kind: 'close'; readonly name: string }
+  | { readonly kind: 'close-all' }
+  /** DISCARD ALL. */
+  | { readonly kind: 'discard-all' };
+
+/** A name of the session that the statement runs: its effects and outputs are those of what the name stands for. */
+export interface NameUse {
+  readonly kind: 'prepared' | 'cursor';
+  readonly name: string;
+}
+
+export interface CopyOut {
+  readonly format: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly quote: string;
+  readonly escape: string;
+  readonly header: boolean;
+}
+
+/** One statement of the text. */
+export interface StatementFacts {
+  /** The statement's own text, cut out of the whole. */
+  readonly text: string;
+  readonly effects: readonly PostgresEffect[];
+  readonly opaque: readonly OpaqueReason[];
+  readonly versions: readonly string[];
+  /**
+   * Where the output columns come from, in order; null when the statement has none or they cannot be known (then
+   * `touched` decides).
+   */
+  readonly outputs: readonly OutputColumn[] | null;
+  /** Every column of every relation that the statement reads or writes, views followed to their tables: what an error or an unknown output may carry. */
+  readonly touched: readonly ColumnRef[];
+  readonly nameChange: NameChange | null;
+  readonly nameUse: NameUse | null;
+  /** COPY ... FROM STDIN: the server will ask for data. */
+  readonly copyIn: boolean;
+  /** COPY ... TO STDOUT. */
+  readonly copyOut: CopyOut | null;
+  /** BEGIN, COMMIT and the like; null for everything else. `ends` is true when no transaction is open afterwards. */
+  readonly transaction: { readonly ends: boolean } | null;
+  /** SQL-visible command class for spans and logs: `SELECT`, `COPY`, `ALTER TABLE`. */
+  readonly command: string;
+}
+
+/** What a whole text (one Query or Parse message) means. Cached by text and catalog version; never changes. */
+export interface Analysis {
+  readonly intent: Intent;
+  readonly statements: readonly StatementFacts[];
+}

@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import type { z } from 'zod';
+import type { Checkpoint } from '../core/checkpoint/contract.ts';
+import type { Effect, Intent } from '../core/model/action.ts';
+import type { SourceAddress } from '../core/model/address.ts';
+import type { Clock } from '../core/model/clock.ts';
+import type { Mask, Obligations } from '../core/model/decision.ts';
+import type { Identity } from '../core/model/identity.ts';
+import type { ListenerName, TargetName } from '../core/model/ids.ts';
+import type { Logger } from '../core/model/log.ts';
+import type { Secret } from '../core/model/secret.ts';
+import type { Telemetry } from '../core/model/telemetry.ts';
+
+/** The building blocks of config sections, made by core/config; a protocol composes its target section of them. */
+export interface ConfigParts {
+  /** `env:NAME` or `file:PATH`, read while loading. */
+  readonly secret: z.ZodType<Secret, string>;
+  /** `30s`, `5m`, `2h`, `1d` -> milliseconds. */
+  readonly duration: z.ZodType<number, string>;
+  /** `512KiB`, `16MiB` or a number of bytes -> bytes. */
+  readonly size: z.ZodType<number, string | number>;
+  /** A path, resolved against the folder of the file that names it, that must be readable -> its text. */
+  readonly textFile: z.ZodType<string, string>;
+}
+
+/** A condition that a rule may carry, in the protocol's own words (`tables: [app.*]`). */
+export interface EffectCondition {
+  readonly schema: z.ZodType;
+  /** `value` is the schema's output. Called once a policy is loaded, never on the hot path. */
+  compile(value: unknown): (effect: Effect) => boolean;
+}
+
+/** What a protocol adds to the policy language. */
+export interface PolicyWords {
+  readonly verbs: readonly string[];
+  /** Reasons for which an action can be opaque; a rule names them with `opaque: [...]`. */
+  readonly opaqueReasons: readonly string[];
+  readonly conditions: Readonly<Record<string, EffectCondition>>;
+  /** Whether this effect uses one of the mask's fields to choose rows or to compute what is stored. */
+  usesInCondition(mask: Mask, effect: Effect): boolean;
+  /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
+  fieldProblem(pattern: string): string | null;
+}
+
+/** A connection that Envoy's TCP proxy has passed on; the PROXY header has been read and taken off. */
+export interface AcceptedConnection {
+  readonly socket: Socket;
+  readonly source: SourceAddress;
+  readonly listener: ListenerName;
+}
+
+/** The TLS that an engine speaks to clients on one listener. */
+export interface ListenerTls {
+  readonly context: SecureContextOptions;
+  /** Refuse clients that do not ask for TLS. */
+  readonly required: boolean;
+  /** Ask for a client certificate and verify it against `context.ca`. */
+  readonly clientCertificates: boolean;
+}
+
+/** What an engine is given by main.ts. */
+export interface EngineServices<Target> {
+  readonly checkpoint: Checkpoint;
+  readonly identity: Identity;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  tls(listener: ListenerName): ListenerTls | null;
+  /** The target of this name with this protocol, as the config says now. */
+  target(name: TargetName): Target | null;
+}
+
+/** A protocol at work in one process. */
+export interface Engine {
+  accept(connection: AcceptedConnection): void;
+  /** Targets may have changed; sessions that run go on. */
+  reload(): void;
+  /** Ends every session with the protocol's own words for "shutting down". */
+  close(): Promise<void>;
+}
+
+/** A finding of `check --online` about a target. */
+export interface OnlineProblem {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  /** The pattern in a policy that names what is not there; the caller finds its line. */
+  readonly pattern: string | null;
+}
+
+/** What `policy explain` and `check --online` need of a target: its catalog, without a session. */
+export interface Analyst {
+  analyse(text: string, sessionSetup: readonly string[]): Promise<Intent>;
+  /** `app.users.email -> email`: the masks that these obligations put on what the text would return. */
+  masks(intent: Intent, obligations: Obligations): readonly string[];
+  /** Patterns (tables, columns, functions, mask fields) that match nothing in the catalog. */
+  unmatched(patterns: readonly string[]): readonly OnlineProblem[];
+  close(): Promise<void>;
+}
+
+/** A protocol: everything that the rest of the gateway knows about it. */
+export interface Protocol<Target = unknown> {
+  readonly name: string;
+  readonly policy: PolicyWords;
+  /** The section of a target in sallyport.yaml, beside `name` and `protocol`. */
+  targetSchema(parts: ConfigParts): z.ZodType<Target>;
+  createEngine(services: EngineServices<Target>): Engine;
+  /** Reaches the target. @throws the protocol's typed error when it cannot. */
+  createAnalyst(name: TargetName, target: Target, log: Logger): Promise<Analyst>;
+}
