@@ -83,7 +83,9 @@ export class HeldAction implements PendingHold {
       return this.#release(grant.approvers);
     }
     const request = this.#request(principal);
-    await approvals.open(request);
+    if ((await approvals.open(request)) === 'too-many') {
+      return this.#end('unavailable', refusals.tooManyHolds(decision));
+    }
     this.#opened = true;
     const { mode } = decision.approval;
     trail.append({

@@ -27,6 +27,14 @@ export const approvalsUnavailable = (hold: Hold): Deny =>
     hold.rule,
   );
 
+export const tooManyHolds = (hold: Hold): Deny =>
+  deny(
+    'limit-exceeded',
+    `Refused: rule ${ruleText(hold.rule)} asks for approval, and you have too many open holds already.`,
+    'Wait until some are decided, or withdraw them.',
+    hold.rule,
+  );
+
 export const rateExceeded = (perMinute: number): Deny =>
   deny(
     'limit-exceeded',

@@ -80,7 +80,8 @@ export type VoteResult =
  * Every method may reject with an `ApprovalsError` when the store cannot be reached: the caller then refuses.
  */
 export interface Approvals {
-  open(request: HoldRequest): Promise<void>;
+  /** `too-many` when the requester has as many open holds as it may have: an approver must not be flooded. */
+  open(request: HoldRequest): Promise<'opened' | 'too-many'>;
   /** Takes an approval for this action if there is one: an exact one is used up by this, a window one is not. */
   takeGrant(digest: string, ruleDigest: string): Promise<Grant | null>;
   /** Resolves once the hold is decided; an approved one has then been used up, by this call alone. */
