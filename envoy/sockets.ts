@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { type ListenerName, listenerName } from '../services/core/model/ids.ts';
+import { EnvoyError } from './errors.ts';
+import { maxSocketPathBytes } from './limits.ts';
+
+/**
+ * The unix sockets in the run folder, by which Envoy and the gateway's processes meet. The folder has mode 0700: who
+ * may enter it may speak to the engines as if he were Envoy.
+ *
+ * @throws EnvoyError `socket-path-too-long`; `bad-listener-name` for a name that would be another socket's
+ */
+export const edgeSocket = (runDir: string): string => socket(runDir, 'edge');
+
+export const adminSocket = (runDir: string): string => socket(runDir, 'envoy-admin');
+
+/** Names that would share a socket with something else. */
+const taken: readonly ListenerName[] = ['edge', 'envoy-admin'].map(listenerName);
+
+export function engineSocket(runDir: string, listener: ListenerName): string {
+  if (taken.includes(listener) || !/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(listener)) {
+    throw new EnvoyError(
+      'bad-listener-name',
+      `A listener cannot be called "${listener}": its name becomes a socket's file name, so it is made of letters, ` +
+        `digits, "-" and "_", and is none of ${taken.join(', ')}.`,
+    );
+  }
+  return socket(runDir, listener);
+}
+
+function socket(runDir: string, name: string): string {
+  const path = join(runDir, `${name}.sock`);
+  const bytes = Buffer.byteLength(path);
+  if (bytes > maxSocketPathBytes) {
+    throw new EnvoyError(
+      'socket-path-too-long',
+      `The unix socket ${path} has a path of ${bytes} bytes, and the kernel takes ${maxSocketPathBytes}: ` +
+        `choose a shorter state folder (gateway.stateDir) or a shorter name for the listener.`,
+    );
+  }
+  return path;
+}

@@ -1,0 +1,142 @@
+import type { ListenerSettings } from '../services/core/model/settings.ts';
+import { connectionLog } from './access-log.ts';
+import { edgeService } from './edge-cluster.ts';
+import {
+  connectionBufferBytes,
+  connectTimeoutMs,
+  ejectionMs,
+  engineHeadroom,
+  failuresToEject,
+  firstByteTimeoutMs,
+  healthCheckIntervalMs,
+  healthCheckTimeoutMs,
+  keepaliveIntervalSeconds,
+  keepaliveProbes,
+  keepaliveTimeSeconds,
+  listenBacklog,
+  unhealthyCheckIntervalMs,
+} from './limits.ts';
+import type { ListenerKind } from './listener-kind.ts';
+import { duration, type EnvoyMessage, extension, pipe } from './message.ts';
+import { engineSocket } from './sockets.ts';
+
+const clusterName = (settings: ListenerSettings): string => `engine_${settings.name}`;
+
+/** A TCP connection, once it has been admitted, is given to a session engine on a unix socket: client speaks first. */
+export const tcpEngine: ListenerKind = {
+  listener: (settings) => ({
+    name: settings.name,
+    stat_prefix: settings.name,
+    traffic_direction: 'INBOUND',
+    address: { socket_address: { address: settings.address, port_value: settings.port } },
+    // With SO_REUSEPORT a second gateway, or any process of this user, could share the port unnoticed and take half of
+    // the connections. Without it the workers share one socket, and Envoy spreads long sessions evenly over them.
+    enable_reuse_port: false,
+    connection_balance_config: { exact_balance: {} },
+    tcp_backlog_size: listenBacklog,
+    per_connection_buffer_limit_bytes: connectionBufferBytes,
+    tcp_keepalive: {
+      keepalive_time: keepaliveTimeSeconds,
+      keepalive_interval: keepaliveIntervalSeconds,
+      keepalive_probes: keepaliveProbes,
+    },
+    // The inspector waits for the first five bytes (a TLS record's header; no Postgres client sends fewer) and peeks at
+    // them, so that a client that says nothing is closed: the filters below would wait for ever, since Check and the
+    // engine come with the first byte.
+    listener_filters: [
+      extension(
+        'envoy.filters.listener.tls_inspector',
+        'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+      ),
+    ],
+    listener_filters_timeout: duration(firstByteTimeoutMs),
+    // Not tcp_proxy's: it would not show the connections that end before their filters are made.
+    access_log: [connectionLog(settings.name)],
+    filter_chains: [{ name: settings.name, filters: filters(settings) }],
+  }),
+
+  cluster: (settings, runDir) => ({
+    name: clusterName(settings),
+    type: 'STATIC',
+    connect_timeout: duration(connectTimeoutMs),
+    per_connection_buffer_limit_bytes: connectionBufferBytes,
+    circuit_breakers: { thresholds: [connectionsTo(settings)] },
+    // Envoy sends to unhealthy hosts when too few are healthy. An engine that is down cannot be made healthier.
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    health_checks: [
+      {
+        timeout: duration(healthCheckTimeoutMs),
+        interval: duration(healthCheckIntervalMs),
+        no_traffic_interval: duration(healthCheckIntervalMs),
+        unhealthy_interval: duration(unhealthyCheckIntervalMs),
+        unhealthy_threshold: 2,
+        healthy_threshold: 1,
+        // Connects and closes without a byte, not even a PROXY header: engines take that for a probe.
+        tcp_health_check: {},
+      },
+    ],
+    outlier_detection: {
+      consecutive_local_origin_failure: failuresToEject,
+      split_external_local_origin_errors: true,
+      base_ejection_time: duration(ejectionMs),
+      max_ejection_time: duration(ejectionMs),
+      max_ejection_percent: 100,
+    },
+    transport_socket: extension(
+      'envoy.transport_sockets.upstream_proxy_protocol',
+      'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+      {
+        config: { version: 'V2' },
+        transport_socket: extension(
+          'envoy.transport_sockets.raw_buffer',
+          'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+        ),
+      },
+    ),
+    load_assignment: {
+      cluster_name: clusterName(settings),
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(engineSocket(runDir, settings.name)) } }] }],
+    },
+  }),
+};
+
+function connectionsTo({ maxConnections }: ListenerSettings): EnvoyMessage {
+  const max = Math.ceil(maxConnections * engineHeadroom);
+  // Each waits for a connection of its own for a moment, so as many may wait as may be there.
+  return { max_connections: max, max_pending_requests: max };
+}
+
+/** In this order: the cheap limits first, then the question, and the engine is not connected to before the answer. */
+const filters = (settings: ListenerSettings): readonly EnvoyMessage[] => [
+  extension(
+    'envoy.filters.network.connection_limit',
+    'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
+    { stat_prefix: settings.name, max_connections: settings.maxConnections },
+  ),
+  extension(
+    'envoy.filters.network.local_ratelimit',
+    'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
+    {
+      stat_prefix: settings.name,
+      token_bucket: {
+        max_tokens: settings.connectionsPerSecond,
+        tokens_per_fill: settings.connectionsPerSecond,
+        fill_interval: '1s',
+      },
+    },
+  ),
+  extension('envoy.filters.network.ext_authz', 'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz', {
+    stat_prefix: settings.name,
+    transport_api_version: 'V3',
+    failure_mode_allow: false,
+    grpc_service: edgeService(settings.name),
+  }),
+  extension('envoy.filters.network.tcp_proxy', 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+    stat_prefix: settings.name,
+    cluster: clusterName(settings),
+    // By default tcp_proxy connects at once, and engine and client exchange bytes before Check has answered.
+    upstream_connect_mode: 'ON_DOWNSTREAM_DATA',
+    max_early_data_bytes: connectionBufferBytes,
+    idle_timeout: duration(settings.idleTimeoutMs),
+  }),
+];
