@@ -30,8 +30,12 @@ export interface VerifiedCertificate {
 export type TokenUse = 'access' | 'console';
 
 export interface Identity {
-  /** @throws IdentityError */
-  fromToken(token: Secret, use: TokenUse): Promise<Principal>;
+  /**
+   * @param certificate what the client has proved beside the token on the same connection: a token that is bound to a
+   * client certificate (`cnf`, RFC 8705) is accepted with that certificate only.
+   * @throws IdentityError
+   */
+  fromToken(token: Secret, use: TokenUse, certificate?: VerifiedCertificate | null): Promise<Principal>;
   /** @throws IdentityError `unmapped-certificate` when no rule maps it. */
   fromCertificate(certificate: VerifiedCertificate): Principal;
 }
