@@ -1,0 +1,120 @@
+/** What a refused client is told. It is an agent more often than not: say what was refused, by which rule, and why. */
+import type { Unacceptable } from '../model/action.ts';
+import { type Deny, type Reason, type RuleRef, ruleText } from '../model/decision.ts';
+import type { TargetName } from '../model/ids.ts';
+import { visibleText } from '../model/visible-text.ts';
+import { maxShownResourceCharacters } from './limits.ts';
+import type { DenyRule, Rule } from './rule.ts';
+
+const deny = (reason: Reason, message: string, hint: string, rule: RuleRef | null = null): Deny => ({
+  kind: 'deny',
+  rule,
+  reason,
+  message,
+  hint,
+});
+
+/** Names of resources are the client's own text: nothing in them may move a cursor or turn the line around. */
+export const shown = (text: string): string =>
+  text.length <= maxShownResourceCharacters
+    ? visibleText(text)
+    : `${visibleText(text.slice(0, maxShownResourceCharacters))}…`;
+
+const sentences = (...parts: readonly (string | null)[]): string =>
+  parts.filter((part) => part !== null && part !== '').join(' ');
+
+const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** Everything that a refusal on one target says beside its cause. */
+export interface RefusalContext {
+  readonly target: TargetName;
+  /** `Here you may: ...`, from the principal's own rules. */
+  guidance(): string;
+}
+
+const askText = (target: TargetName): string =>
+  `If you need more on ${target}, ask the people who run this gateway, and quote this message.`;
+
+export const unacceptable = ({ reason, message, hint }: Unacceptable): Deny => deny(reason, message, hint);
+
+export const deniedByRule = (context: RefusalContext, rule: DenyRule, what: string): Deny =>
+  deny(
+    'denied-by-rule',
+    sentences(
+      `Refused: ${shown(what)} on ${context.target}.`,
+      rule.message === null
+        ? `Rule ${ruleText(rule.ref)} denies it.`
+        : `Rule ${ruleText(rule.ref)} denies it: ${ended(rule.message)}`,
+    ),
+    sentences(rule.hint === null ? null : ended(rule.hint), context.guidance()),
+    rule.ref,
+  );
+
+/** Rules that would let it pass at another time, from elsewhere, or with other parameters. */
+const otherwise = (rules: readonly Rule[]): string | null => {
+  const texts = rules
+    .filter((rule) => rule.outcome !== 'deny' && rule.dynamic.length > 0)
+    .slice(0, 3)
+    .map((rule) => `Rule ${ruleText(rule.ref)} would, but only for ${dynamicText(rule)}.`);
+  return texts.length > 0 ? texts.join(' ') : null;
+};
+
+/** `times mon, tue 09:00-17:00 UTC; sources 10.0.0.0/8`. */
+export const dynamicText = (rule: Rule): string =>
+  rule.dynamic.map((condition) => `${condition.name} ${condition.text}`).join('; ');
+
+export const noRule = (context: RefusalContext, what: string, near: readonly Rule[]): Deny =>
+  deny(
+    'no-rule',
+    sentences(
+      `Refused: ${shown(what)} on ${context.target}. No rule allows it for you, and what no rule allows is refused.`,
+      otherwise(near),
+    ),
+    sentences(context.guidance(), askText(context.target)),
+  );
+
+export const opaque = (context: RefusalContext, why: string, near: readonly Rule[]): Deny =>
+  deny(
+    'opaque',
+    sentences(
+      `Refused on ${context.target}: the command cannot be fully understood (${shown(why)}), ` +
+        'and no rule allows that for you.',
+      otherwise(near),
+    ),
+    sentences('Say it in a plainer way, with names that the target knows.', context.guidance()),
+  );
+
+/** `field` is the mask's pattern that the effect's field matched. */
+export const maskedFieldInCondition = (
+  context: RefusalContext,
+  what: string,
+  field: string,
+  policy: string,
+): Deny =>
+  deny(
+    'masked-field-in-condition',
+    `Refused: ${shown(what)} on ${context.target} filters, joins, sorts or computes by ${field}, ` +
+      `which policy ${policy} masks: that would reveal the values bit by bit.`,
+    `Use ${field} only as a plain output, where it comes back masked, and choose by other fields. ` +
+      'If you must choose by it, ask the people who run this gateway for a mask with "inConditions: allow".',
+  );
+
+export const noConnection = (where: string, guidance: string): Deny =>
+  deny(
+    'no-rule',
+    `Refused: no rule lets a connection ${where} do anything now.`,
+    sentences(guidance, 'To get access, ask the people who run this gateway, and quote this message.'),
+  );
+
+export const connectionDenied = (rule: DenyRule, where: string): Deny =>
+  deny(
+    'denied-by-rule',
+    sentences(
+      `Refused: the connection ${where}.`,
+      rule.message === null
+        ? `Rule ${ruleText(rule.ref)} denies it.`
+        : `Rule ${ruleText(rule.ref)} denies it: ${ended(rule.message)}`,
+    ),
+    rule.hint === null ? 'Ask the people who run this gateway, and quote this message.' : ended(rule.hint),
+    rule.ref,
+  );

@@ -1,0 +1,205 @@
+import type { Circumstances, PolicyView } from '../checkpoint/contract.ts';
+import type { Action, Effect, Intent } from '../model/action.ts';
+import type { Decision, Deny, Limits, Obligations } from '../model/decision.ts';
+import { InvariantError } from '../model/errors.ts';
+import type { TargetName } from '../model/ids.ts';
+import { type DecisionContext, decideUnits, dynamicTruth, type MaskedUse, type Unit } from './decide.ts';
+import { guidanceOf } from './guidance.ts';
+import { maxRememberedCombinations, maxRememberedRules } from './limits.ts';
+import { unacceptable } from './refusals.ts';
+import { isAbout, type Policy, type Rule } from './rule.ts';
+import { no, type Truth, truthOf, unknown, yes } from './truth.ts';
+import type { ProtocolWords } from './vocabulary.ts';
+
+const smallest = (policies: readonly Policy[], limit: keyof Limits): number | null => {
+  const limits = policies.map((policy) => policy.limits[limit]).filter((value) => value !== null);
+  return limits.length === 0 ? null : Math.min(...limits);
+};
+
+/** Every mask is in force, and the smallest of each limit. */
+export function obligationsOf(policies: readonly Policy[], protocol: string | null): Obligations {
+  const said = policies.map((policy) => policy.recordResults).filter((value) => value !== null);
+  return {
+    masks: policies.flatMap((policy) =>
+      protocol === null ? [] : (policy.byProtocol.get(protocol)?.masks ?? []),
+    ),
+    limits: {
+      maxRows: smallest(policies, 'maxRows'),
+      maxBytes: smallest(policies, 'maxBytes'),
+      commandsPerMinute: smallest(policies, 'commandsPerMinute'),
+      sessionMs: smallest(policies, 'sessionMs'),
+      idleMs: smallest(policies, 'idleMs'),
+    },
+    // What the client saw is recorded unless a policy says no, and where policies differ, the record is kept.
+    recordResults: said.length === 0 || said.includes(true),
+  };
+}
+
+/** A decision, or how to come to it from what changes between two runs of the same action. */
+interface Plan {
+  /** Null when the decision depends on time, source or parameters. */
+  readonly settled: Decision | null;
+  readonly units: readonly Unit[];
+  readonly dynamic: readonly Rule[];
+  /** By the truths of `dynamic`, as digits to the base of 3. */
+  readonly remembered: Map<number, Decision>;
+}
+
+const truths: readonly Truth[] = [no, unknown, yes];
+
+export interface ViewParts {
+  readonly version: string;
+  readonly target: TargetName;
+  /** Null when the target is not in the config. */
+  readonly words: ProtocolWords | null;
+  /** Those that apply to the principal and the target, in policy order. */
+  readonly policies: readonly Policy[];
+  /** Of these policies, the rules that are for the principal, in policy order. */
+  readonly rules: readonly Rule[];
+  readonly obligations: Obligations;
+}
+
+function indexed(rules: readonly Rule[], keys: (rule: Rule) => ReadonlySet<string>): Map<string, Rule[]> {
+  const index = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    for (const key of keys(rule)) {
+      const known = index.get(key);
+      if (known === undefined) index.set(key, [rule]);
+      else known.push(rule);
+    }
+  }
+  return index;
+}
+
+/** Whether the rule applies with the parameters that are best for the action. */
+function mostLenient(rule: Rule, circumstances: Circumstances): Truth {
+  const truth = dynamicTruth(rule, null, circumstances);
+  return truth === unknown ? truthOf(rule.outcome !== 'deny') : truth;
+}
+
+const noRules: readonly Rule[] = [];
+
+/**
+ * The rules that some principals share on one target. The first decision on an intent looks at the rules of its verbs;
+ * every later one takes a look-up by the intent's identity, plus the dynamic conditions of rules that are about it.
+ */
+export class RuleView implements PolicyView, DecisionContext {
+  readonly version: string;
+  readonly target: TargetName;
+  readonly obligations: Obligations;
+  readonly #parts: ViewParts;
+  readonly #byVerb: ReadonlyMap<string, readonly Rule[]>;
+  readonly #byOpaque: ReadonlyMap<string, readonly Rule[]>;
+  readonly #plans = new WeakMap<Intent, Plan>();
+  #guidance: string | null = null;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+    this.version = parts.version;
+    this.target = parts.target;
+    this.obligations = parts.obligations;
+    this.#byVerb = indexed(parts.rules, (rule) => rule.verbs);
+    this.#byOpaque = indexed(parts.rules, (rule) => rule.opaque);
+  }
+
+  get hasPolicies(): boolean {
+    return this.#parts.policies.length > 0;
+  }
+
+  guidance(): string {
+    this.#guidance ??= guidanceOf(this.#parts.rules);
+    return this.#guidance;
+  }
+
+  decide(action: Action, circumstances: Circumstances): Decision {
+    const plan = this.#planOf(action.intent);
+    return plan.settled ?? this.#decideDynamic(plan, action, circumstances);
+  }
+
+  refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null {
+    const plan = this.#planOf(intent);
+    const decision =
+      plan.settled ?? decideUnits(this, plan.units, (rule) => mostLenient(rule, circumstances));
+    return decision.kind === 'deny' ? decision : null;
+  }
+
+  /** What must be allowed, each with the rules that are about it. */
+  units(intent: Intent): readonly Unit[] {
+    const effects = intent.effects.map(
+      (effect): Unit => ({
+        kind: 'effect',
+        text: effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`,
+        rules: (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect)),
+        masked: this.#maskedUse(effect),
+      }),
+    );
+    const reasons = intent.opaque.map(
+      (reason): Unit => ({
+        kind: 'opaque',
+        text: reason,
+        rules: this.#byOpaque.get(reason) ?? noRules,
+        masked: null,
+      }),
+    );
+    return [...effects, ...reasons];
+  }
+
+  #planOf(intent: Intent): Plan {
+    let plan = this.#plans.get(intent);
+    if (plan === undefined) {
+      plan = this.#plan(intent);
+      this.#plans.set(intent, plan);
+    }
+    return plan;
+  }
+
+  #plan(intent: Intent): Plan {
+    if (intent.target !== this.target) {
+      throw new InvariantError(`an action on ${intent.target} was given to the rules of ${this.target}`);
+    }
+    const remembered = new Map<number, Decision>();
+    if (intent.unacceptable !== null) {
+      return { settled: unacceptable(intent.unacceptable), units: [], dynamic: [], remembered };
+    }
+    const units = this.units(intent);
+    const about = new Set(units.flatMap((unit) => unit.rules));
+    const dynamic = [...about].filter((rule) => rule.dynamic.length > 0);
+    if (dynamic.length > 0) return { settled: null, units, dynamic, remembered };
+    // The units are not kept: an intent is cached as long as its text, and there are many.
+    return { settled: decideUnits(this, units, () => yes), units: [], dynamic, remembered };
+  }
+
+  #decideDynamic(plan: Plan, action: Action, circumstances: Circumstances): Decision {
+    const { dynamic, units, remembered } = plan;
+    if (dynamic.length > maxRememberedRules) {
+      return decideUnits(this, units, (rule) => dynamicTruth(rule, action.parameters, circumstances));
+    }
+    let state = 0;
+    for (const rule of dynamic) state = state * 3 + dynamicTruth(rule, action.parameters, circumstances);
+    const known = remembered.get(state);
+    if (known !== undefined) return known;
+    const met = new Map<Rule, Truth>();
+    let digits = state;
+    for (const rule of dynamic.toReversed()) {
+      met.set(rule, truths[digits % 3] ?? no);
+      digits = Math.floor(digits / 3);
+    }
+    const decision = decideUnits(this, units, (rule) => met.get(rule) ?? yes);
+    if (remembered.size >= maxRememberedCombinations) remembered.clear();
+    remembered.set(state, decision);
+    return decision;
+  }
+
+  #maskedUse(effect: Effect): MaskedUse | null {
+    const { words } = this.#parts;
+    for (const mask of this.obligations.masks) {
+      if (words === null || mask.inConditions === 'allow' || !words.usesInCondition(mask, effect)) continue;
+      // The protocol says only that a field of the mask is used; asked field by field, it says which.
+      const field = mask.fields.find((each) =>
+        words.usesInCondition({ ...mask, fields: [each], detect: [] }, effect),
+      );
+      return { field: field ?? 'a masked field', policy: mask.policy };
+    }
+    return null;
+  }
+}
