@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { z } from 'zod';
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
 import type { Effect, Intent } from '../core/model/action.ts';
 import type { SourceAddress } from '../core/model/address.ts';
 import type { Clock } from '../core/model/clock.ts';
 import type { Mask, Obligations } from '../core/model/decision.ts';
-import type { Identity } from '../core/model/identity.ts';
+import type { Identity, VerifiedCertificate } from '../core/model/identity.ts';
 import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import type { Secret } from '../core/model/secret.ts';
@@ -52,11 +52,13 @@ export interface AcceptedConnection {
 
 /** The TLS that an engine speaks to clients on one listener. */
 export interface ListenerTls {
-  readonly context: SecureContextOptions;
+  readonly context: SecureContext;
   /** Refuse clients that do not ask for TLS. */
   readonly required: boolean;
-  /** Ask for a client certificate and verify it against `context.ca`. */
+  /** Ask for a client certificate; it is verified against the listener's client CA. */
   readonly clientCertificates: boolean;
+  /** What the client has shown in a finished handshake; null for nothing. @throws IdentityError when it does not verify */
+  certificateOf(socket: TLSSocket): VerifiedCertificate | null;
 }
 
 /** What an engine is given by main.ts. */

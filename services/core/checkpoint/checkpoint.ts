@@ -1,5 +1,5 @@
 import type { SourceAddress } from '../model/address.ts';
-import { sourceText } from '../model/address.ts';
+import { type AddressRanges, sourceText } from '../model/address.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import type { Deny, Reason } from '../model/decision.ts';
 import type { Approvals } from '../model/hold.ts';
@@ -26,6 +26,8 @@ export interface CheckpointParts {
   readonly process: string;
   readonly lockout: LockoutTerms;
   readonly credentialGraceMs: number;
+  /** The addresses that may connect to this listener at all; null is every one. */
+  sources(listener: ListenerName): AddressRanges | null;
   /** Whether the config disables this principal now. */
   disabled(principal: Principal): boolean;
   openTranscript(session: SessionId, opening: SessionOpening): Transcript;
@@ -58,17 +60,28 @@ export class GatewayCheckpoint implements Checkpoint {
 
   admit(source: SourceAddress, listener: ListenerName): Deny | null {
     const connection: Connection = { source, listener, principal: null, target: null };
-    const lockedMs = this.#lockout.lockedForMs(source.ip);
-    const refusal =
-      lockedMs > 0
-        ? deny(
-            'locked-out',
-            `Refused: too many failed logins from ${source.ip}.`,
-            `Try again in ${Math.ceil(lockedMs / 1000)} s.`,
-          )
-        : this.#parts.policies.refuseConnection(connection, this.#parts.clock.nowMs());
+    const refusal = this.#refuseAtTheDoor(connection);
     if (refusal !== null) this.#recordRefusal(connection, refusal.reason, refusal.message);
     return refusal;
+  }
+
+  #refuseAtTheDoor(connection: Connection): Deny | null {
+    const { source, listener } = connection;
+    const { policies, clock } = this.#parts;
+    const lockedMs = this.#lockout.lockedForMs(source.ip);
+    if (lockedMs > 0) {
+      const hint = `Try again in ${Math.ceil(lockedMs / 1000)} s.`;
+      return deny('locked-out', `Refused: too many failed logins from ${source.ip}.`, hint);
+    }
+    if (this.#parts.sources(listener)?.contains(source) === false) {
+      const hint = 'Connect from an address in the listener’s "sources".';
+      return deny(
+        'denied-by-rule',
+        `Refused: listener ${listener} takes no connections from ${source.ip}.`,
+        hint,
+      );
+    }
+    return policies.refuseConnection(connection, clock.nowMs());
   }
 
   loginRefused(connection: Connection, reason: Reason, message: string): void {

@@ -32,6 +32,8 @@ export interface PolicyView {
   readonly version: string;
   readonly obligations: Obligations;
   decide(action: Action, circumstances: Circumstances): Decision;
+  /** The denial that this intent meets whatever its parameters are; null when some parameters could pass or be held. */
+  refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null;
 }
 
 export interface Policies {
@@ -75,6 +77,11 @@ export interface CheckpointSession {
   readonly obligations: Obligations;
   /** Decides and records. Nothing of an allowed action may leave before `afterRecord` has called back. */
   submit(action: Action, trace: ActionTrace | null): Submission;
+  /**
+   * For what is prepared now and run later: the denial that it meets whatever its parameters will be, recorded; or null, and
+   * nothing is recorded, since each run will be decided.
+   */
+  refuseAlways(intent: Intent): Deny | null;
   /** Goes on with a held action. `revalidate` analyses the action anew when it is released. */
   hold(held: HeldSubmission, revalidate: () => Promise<Intent>): PendingHold;
   afterRecord(waiter: CommitWaiter): void;

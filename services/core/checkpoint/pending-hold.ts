@@ -37,7 +37,8 @@ export class HeldAction implements PendingHold {
   readonly #context: HoldContext;
   readonly #held: HeldSubmission;
   readonly #revalidate: () => Promise<Intent>;
-  readonly #id: HoldId = newHoldId();
+  /** Of the hold that stands for this action: a new one, or the deferred one that was opened for it earlier. */
+  #id: HoldId = newHoldId();
   readonly #digest: string;
   readonly #openedAtMs: number;
   #tell: ((notice: HoldNotice) => void) | null = null;
@@ -83,8 +84,12 @@ export class HeldAction implements PendingHold {
       return this.#release(grant.approvers);
     }
     const request = this.#request(principal);
-    if ((await approvals.open(request)) === 'too-many') {
-      return this.#end('unavailable', refusals.tooManyHolds(decision));
+    const opened = await approvals.open(request);
+    if (opened.kind === 'too-many') return this.#end('unavailable', refusals.tooManyHolds(decision));
+    const { expiresAtMs } = opened;
+    if (opened.kind === 'exists') {
+      this.#id = opened.id;
+      return this.#deferred(expiresAtMs);
     }
     this.#opened = true;
     const { mode } = decision.approval;
@@ -95,40 +100,42 @@ export class HeldAction implements PendingHold {
       session,
       digest: this.#digest,
       mode,
-      expiresAt: new Date(request.expiresAtMs).toISOString(),
+      expiresAt: new Date(expiresAtMs).toISOString(),
     });
     this.#context.telemetry.holdOpened(this.#held.action.intent.target);
     if (this.#withdrawn) this.#withdrawFromStore();
-    if (mode === 'defer') return this.#deferred(request);
+    if (mode === 'defer') return this.#deferred(expiresAtMs);
     this.#tell?.({
       id: this.#id,
       mode,
-      message: refusals.heldMessage(decision, this.#id, request.expiresAtMs),
+      message: refusals.heldMessage(decision, this.#id, expiresAtMs),
       hint: refusals.holdHint(this.#id),
     });
-    return this.#wait(request);
+    return this.#wait(expiresAtMs);
   }
 
-  async #wait(request: HoldRequest): Promise<Settlement> {
+  async #wait(expiresAtMs: number): Promise<Settlement> {
     const { approvals, clock } = this.#context;
     const outcome = approvals.outcome(this.#id);
     const { promise: patienceEnded, resolve } = Promise.withResolvers<'patience-ended'>();
     const timer = clock.after(this.#held.decision.approval.waitMs, () => resolve('patience-ended'));
     try {
       const first = await Promise.race([outcome, patienceEnded]);
-      if (first !== 'patience-ended') return await this.#decided(first);
-      if (await approvals.defer(this.#id)) return this.#deferred(request);
-      return await this.#decided(await outcome);
+      if (first !== 'patience-ended') return await this.#decided(first, expiresAtMs);
+      if (await approvals.defer(this.#id)) return this.#deferred(expiresAtMs);
+      return await this.#decided(await outcome, expiresAtMs);
     } finally {
       timer.cancel();
     }
   }
 
-  async #decided(outcome: HoldOutcome): Promise<Settlement> {
+  async #decided(outcome: HoldOutcome, expiresAtMs: number): Promise<Settlement> {
     const { decision } = this.#held;
     switch (outcome.kind) {
       case 'released':
         return this.#release(outcome.approvers);
+      case 'deferred':
+        return this.#deferred(expiresAtMs);
       case 'rejected':
         return this.#end(
           'rejected',
@@ -155,9 +162,9 @@ export class HeldAction implements PendingHold {
     return { kind: 'release', obligations: view.obligations, approvers };
   }
 
-  #deferred(request: HoldRequest): Settlement {
+  #deferred(expiresAtMs: number): Settlement {
     const { decision } = this.#held;
-    return this.#end('deferred', refusals.deferred(decision, this.#id, request.expiresAtMs));
+    return this.#end('deferred', refusals.deferred(decision, this.#id, expiresAtMs));
   }
 
   #end(outcome: Ended, refusal: ReturnType<typeof refusals.deny>): Settlement {

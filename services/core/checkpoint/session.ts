@@ -1,6 +1,6 @@
-import type { Action, Intent } from '../model/action.ts';
+import { type Action, type Intent, noParameters } from '../model/action.ts';
 import type { SourceAddress } from '../model/address.ts';
-import type { Decision, Obligations, Reason } from '../model/decision.ts';
+import type { Decision, Deny, Obligations, Reason } from '../model/decision.ts';
 import { ruleText } from '../model/decision.ts';
 import { type ActionId, actionId, type SessionId, type TargetName } from '../model/ids.ts';
 import type { Principal } from '../model/principal.ts';
@@ -105,6 +105,18 @@ export class LiveSession implements CheckpointSession {
     }
   }
 
+  refuseAlways(intent: Intent): Deny | null {
+    const view = this.#currentView();
+    const deny = this.#parts.trail.writable
+      ? view.refuseAlways(intent, this.#circumstancesNow())
+      : refusals.trailUnavailable();
+    if (deny !== null) {
+      const id = actionId(this.#actionPrefix + ++this.#actions);
+      this.#record(id, { intent, parameters: noParameters, sessionState: '' }, deny);
+    }
+    return deny;
+  }
+
   hold(held: HeldSubmission, revalidate: () => Promise<Intent>): PendingHold {
     const { trail, telemetry, holds } = this.#parts;
     const { id: session, principal } = this;
@@ -185,14 +197,19 @@ export class LiveSession implements CheckpointSession {
     return this.#view;
   }
 
-  #decide(action: Action): Decision {
-    const { trail, rate, holds } = this.#parts;
-    if (!trail.writable) return refusals.trailUnavailable();
-    const view = this.#currentView();
-    const nowMs = holds.clock.nowMs();
+  /** One object for the whole session: a new one for each command would be garbage. */
+  #circumstancesNow(): Circumstances {
+    const nowMs = this.#parts.holds.clock.nowMs();
     this.#lastActiveMs = nowMs;
     this.#circumstances.nowMs = nowMs;
-    const decision = view.decide(action, this.#circumstances);
+    return this.#circumstances;
+  }
+
+  #decide(action: Action): Decision {
+    const { trail, rate } = this.#parts;
+    if (!trail.writable) return refusals.trailUnavailable();
+    const view = this.#currentView();
+    const decision = view.decide(action, this.#circumstancesNow());
     const perMinute = view.obligations.limits.commandsPerMinute;
     if (decision.kind === 'deny' || perMinute === null) return decision;
     return rate.take(this.#rateKey, action.intent.commands, perMinute)

@@ -1,4 +1,5 @@
 import type { ApprovalTerms, GrantScope, RuleRef } from './decision.ts';
+import { SallyportError } from './errors.ts';
 import type { GrantId, HoldId, SessionId, TargetName } from './ids.ts';
 import type { Party, Principal } from './principal.ts';
 
@@ -21,6 +22,7 @@ export interface HoldRequest {
   /** `delete app.orders`, one a line: what the action does, in the words of its protocol. */
   readonly effects: readonly string[];
   readonly approval: ApprovalTerms;
+  /** Both by the clock of whoever asks; the store sets them anew by its own, `approval.withinMs` apart. */
   readonly openedAtMs: number;
   readonly expiresAtMs: number;
   /** The gateway process whose client waits; null for a deferred hold, which needs nobody to wait. */
@@ -54,9 +56,19 @@ export interface Grant {
   readonly expiresAtMs: number;
 }
 
+export type OpenResult =
+  /** `expiresAtMs` by the store's clock. */
+  | { readonly kind: 'opened'; readonly expiresAtMs: number }
+  /** The requester has been told to come back for this very action: it is asked about once, under that id. */
+  | { readonly kind: 'exists'; readonly id: HoldId; readonly expiresAtMs: number }
+  /** There are as many open holds as there may be: an approver must not be flooded. */
+  | { readonly kind: 'too-many' };
+
 /** How a hold ended for the client that asked. */
 export type HoldOutcome =
   | { readonly kind: 'released'; readonly approvers: readonly Party[] }
+  /** Nobody waits for it any more: its approval is, or will be, a grant. */
+  | { readonly kind: 'deferred' }
   | { readonly kind: 'rejected'; readonly by: Party; readonly reason: string }
   | { readonly kind: 'expired' }
   | { readonly kind: 'withdrawn' };
@@ -75,16 +87,35 @@ export type VoteResult =
   | { readonly kind: 'counted'; readonly hold: Hold; readonly approvalsLeft: number }
   | { readonly kind: 'refused'; readonly why: VoteRefusal };
 
+export type ApprovalsErrorCode =
+  /** The store could not be reached or did not answer in time. What was asked of it may have been done. */
+  | 'unavailable'
+  /** A request or a voter's reason is over its limit; nothing is ever cut to fit. */
+  | 'too-large'
+  /** Terms that cannot be kept (a quorum of none, a time without end), or an id that was used before. */
+  | 'invalid-request'
+  /** Only the process whose client waits may wait for a hold. */
+  | 'not-owner'
+  /** What the store holds is not of our making or of another version; the message says where. */
+  | 'corrupt'
+  | 'invalid-url'
+  | 'closed';
+
+export class ApprovalsError extends SallyportError<ApprovalsErrorCode> {}
+
 /**
  * Holds and grants, wherever they live. Times are the store's, so that gateways with different clocks agree.
- * Every method may reject with an `ApprovalsError` when the store cannot be reached: the caller then refuses.
+ * Every method may reject with an `ApprovalsError`, mostly because the store cannot be reached: the caller then refuses.
  */
 export interface Approvals {
-  /** `too-many` when the requester has as many open holds as it may have: an approver must not be flooded. */
-  open(request: HoldRequest): Promise<'opened' | 'too-many'>;
+  /** A request with an `owner` is one whose client waits at this very process. */
+  open(request: HoldRequest): Promise<OpenResult>;
   /** Takes an approval for this action if there is one: an exact one is used up by this, a window one is not. */
   takeGrant(digest: string, ruleDigest: string): Promise<Grant | null>;
-  /** Resolves once the hold is decided; an approved one has then been used up, by this call alone. */
+  /**
+   * Resolves once the hold is decided; an approved one has then been used up, by this call alone. While the store
+   * cannot be reached this waits, until the hold's expiry at the longest.
+   */
   outcome(id: HoldId): Promise<HoldOutcome>;
   /**
    * Turns an open hold whose client waits into one that nobody waits for: its approval then becomes a grant. False

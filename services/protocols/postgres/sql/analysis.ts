@@ -40,7 +40,7 @@ export type Verb = (typeof verbs)[number];
 
 /** Why a statement cannot be fully understood. Only a rule that names the reason can let it through. */
 export const opaqueReasons = [
-  /** A relation that the catalog does not know (made in this session, or nowhere). */
+  /** A relation that the catalog does not know (made in this session, or nowhere), or a view that could not be read. */
   'unknown-relation',
   'unknown-column',
   'unknown-function',
@@ -80,14 +80,20 @@ export interface PostgresEffect extends Effect {
   readonly conditionColumns: readonly string[];
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
-  /** `search_path` when the effect is to set a parameter, else null. */
+  /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */
   readonly setting: string | null;
+  /** `table`, `view`, `function`, `role`: what kind of object is made, changed or dropped; null for all other effects. */
+  readonly objectKind: string | null;
 }
 
 /** Where an output column's values come from. */
 export interface OutputColumn {
+  /**
+   * A view's column stands beside the base column that it passes on, a partition's beside its parent's: a mask on any of them
+   * counts.
+   */
   readonly sources: readonly ColumnRef[];
-  /** False when the column is one source column as it stands; true when it was computed from its sources. */
+  /** False when the column is one source column as it stands (through views and parents); true when it was computed. */
   readonly derived: boolean;
 }
 
@@ -111,6 +117,11 @@ export type NameChange =
 export interface NameUse {
   readonly kind: 'prepared' | 'cursor';
   readonly name: string;
+  /**
+   * What becomes of the rows: EXECUTE and FETCH return them; EXPLAIN EXECUTE returns a plan; CREATE TABLE AS EXECUTE stores
+   * them (sql/stored.ts turns the body's outputs into condition columns); MOVE drops them.
+   */
+  readonly rows: 'returned' | 'explained' | 'stored' | 'dropped';
 }
 
 export interface CopyOut {

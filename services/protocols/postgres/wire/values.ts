@@ -19,9 +19,11 @@ export const typeOids = {
   float4: 700,
   float8: 701,
   unknown: 705,
+  inet: 869,
   bpchar: 1042,
   varchar: 1043,
   date: 1082,
+  time: 1083,
   timestamp: 1114,
   timestamptz: 1184,
   numeric: 1700,
@@ -79,6 +81,8 @@ function binaryText(bytes: Buffer, typeOid: number): string | null {
         : null;
     case typeOids.numeric:
       return numericText(bytes);
+    case typeOids.bytea:
+      return `\\x${bytes.toString('hex')}`;
     default:
       return null;
   }
