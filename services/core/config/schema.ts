@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { ListenerSettings, Settings } from '../model/settings.ts';
+import { defaults } from './defaults.ts';
+import { type ConfigParts, configParts, follow } from './parts.ts';
+import { policyPattern, policyPatternWanted } from './policy-files.ts';
+import type { References } from './references.ts';
+import { approvalsSchema } from './sections/approvals.ts';
+import { auditSchema } from './sections/audit.ts';
+import { gatewaySchema, listenerLimits, type WrittenListener } from './sections/gateway.ts';
+import { identitySchema } from './sections/identity.ts';
+import { type TargetProtocol, targetsSchema } from './sections/targets.ts';
+
+/** sallyport.yaml -> `Settings`. What concerns several places of the file at once is in `whole-file.ts`. */
+export function configSchema(protocols: readonly TargetProtocol[], references: References) {
+  const parts = configParts(references);
+  const names = protocols.map(({ name }) => name);
+  return z
+    .strictObject({
+      gateway: gatewaySchema(parts, references, names),
+      identity: identitySchema(parts),
+      targets: targetsSchema(parts, protocols),
+      policies: policiesSchema(references),
+      approvals: approvalsSchema(references).prefault({}),
+      audit: auditSchema(parts).prefault({}),
+      limits: limitsSchema(parts).prefault({}),
+    })
+    .transform(
+      ({ gateway, policies, limits, ...sections }): Settings => ({
+        ...sections,
+        gateway: {
+          ...gateway,
+          listeners: gateway.listeners.map((listener) => withLimits(listener, limits.listener)),
+        },
+        policyFiles: policies,
+      }),
+    );
+}
+
+const policiesSchema = (references: References) =>
+  z
+    .array(
+      z
+        .string({ error: policyPatternWanted })
+        .regex(policyPattern, { error: policyPatternWanted })
+        .meta({ examples: ['policies/*.yaml', 'policies/shop.ts'] })
+        .transform((pattern, context) => follow(references.policyFiles(pattern), context)),
+    )
+    .default([])
+    // A file that two patterns name is one policy file, in the place where it was named first.
+    .transform((files) => [...new Set(files.flat())])
+    .meta({
+      description: 'Policy files, YAML or TypeScript, relative to this file; * stands for any part of a name',
+    });
+
+function limitsSchema(parts: ConfigParts) {
+  const { maxConnections, connectionsPerSecond, idleTimeout } = listenerLimits(parts);
+  return z
+    .strictObject({
+      listener: z
+        .strictObject({
+          maxConnections: maxConnections.default(defaults.maxConnections),
+          connectionsPerSecond: connectionsPerSecond.default(defaults.connectionsPerSecond),
+          idleTimeout: idleTimeout.prefault(defaults.idleTimeout),
+        })
+        .prefault({})
+        .meta({ description: 'For each listener that does not say otherwise' }),
+    })
+    .meta({ description: 'Limits of the whole gateway. Those of sessions and rows are set by policies' });
+}
+
+const withLimits = (
+  listener: WrittenListener,
+  limits: {
+    readonly maxConnections: number;
+    readonly connectionsPerSecond: number;
+    readonly idleTimeout: number;
+  },
+): ListenerSettings => ({
+  ...listener,
+  maxConnections: listener.maxConnections ?? limits.maxConnections,
+  connectionsPerSecond: listener.connectionsPerSecond ?? limits.connectionsPerSecond,
+  idleTimeoutMs: listener.idleTimeoutMs ?? limits.idleTimeout,
+});
