@@ -18,10 +18,10 @@ export const defaults = {
 
   /** Algorithms that identity providers sign with by default: RS256 is OpenID Connect's own, the others newer choices. */
   algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
-  /** RFC 9068's access tokens, and those of the many issuers that are older than it. */
-  tokenTypes: ['at+jwt', 'jwt'],
-  /** Clocks that NTP keeps are milliseconds apart; half a minute forgives a machine that has just woken up. */
-  clockTolerance: '30s',
+  /** RFC 9068's access tokens. An issuer older than it says `jwt`, which ID tokens say too: that is a decision to be written down. */
+  tokenTypes: ['at+jwt'],
+  /** Clocks that NTP keeps are milliseconds apart; more than seconds would stretch every token's life. */
+  clockTolerance: '5s',
   /** A token that lives longer than a day is a password. */
   maxTokenAge: '1d',
   subjectClaim: 'sub',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import { suggestion } from '../model/nearest.ts';
 import type { ValuePath } from '../model/problem.ts';
 import type { Finding } from './finding.ts';
-import { suggestion } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseDuration, parseSize } from '../model/quantity.ts';
 import type { Secret } from '../model/secret.ts';
 import { maxDurationMs, maxSizeBytes } from './limits.ts';
 import { fileReference, type References, secretReference } from './references.ts';
@@ -16,16 +17,6 @@ export interface ConfigParts {
   readonly textFile: z.ZodType<string, string>;
 }
 
-const millisecondsOf: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-const bytesOf: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-
 const durationWanted = 'must be a duration such as 30s, 5m, 2h or 1d';
 const sizeWanted = 'must be a size such as 512KiB, 16MiB or 1GiB, or a number of bytes';
 const secretWanted =
@@ -38,7 +29,7 @@ const duration = z
   .string({ error: durationWanted })
   .regex(/^(0|[1-9][0-9]{0,11})(ms|s|m|h|d)$/, { error: durationWanted })
   .meta({ examples: ['30s', '5m', '2h', '1d'] })
-  .transform((text) => quantity(text, millisecondsOf))
+  .transform((text) => parseDuration(text) ?? Number.NaN)
   .refine((ms) => ms <= maxDurationMs, { error: 'must be at most 3650d' });
 
 const size = z
@@ -46,14 +37,8 @@ const size = z
     error: sizeWanted,
   })
   .meta({ examples: ['512KiB', '16MiB', 65_536] })
-  .transform((written) => quantity(String(written), bytesOf))
+  .transform((written) => parseSize(String(written)) ?? Number.NaN)
   .refine((bytes) => bytes <= maxSizeBytes, { error: 'must be at most 1024GiB' });
-
-/** `30s` with the units of seconds -> 30 of them. The text has passed the pattern above. */
-function quantity(text: string, units: Readonly<Record<string, number>>): number {
-  const digits = /^[0-9]+/.exec(text)?.[0] ?? '';
-  return Number(digits) * (units[text.slice(digits.length)] ?? Number.NaN);
-}
 
 export function configParts(references: References): ConfigParts {
   return {

@@ -27,9 +27,10 @@ export class AddressRanges {
   /** @throws RangeError for text that is neither an address nor `address/prefix`. */
   constructor(ranges: readonly string[]) {
     for (const range of ranges) {
-      const [ip = '', prefixText] = range.split('/');
+      const [ip = '', prefixText, ...rest] = range.split('/');
       const version = isIP(ip);
-      if (version === 0) throw new RangeError(`"${range}" is not an IP address or CIDR range`);
+      if (version === 0 || rest.length > 0)
+        throw new RangeError(`"${range}" is not an IP address or CIDR range`);
       const family = version === 6 ? 'ipv6' : 'ipv4';
       const bits = version === 6 ? 128 : 32;
       const prefix = prefixText === undefined ? bits : Number(prefixText);

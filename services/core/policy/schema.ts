@@ -1,6 +1,7 @@
 /** How a policy is written: the same for YAML, for TypeScript's plain result, and for an editor's JSON Schema. */
 import { z } from 'zod';
 import { principalKinds } from '../model/principal.ts';
+import { durationText } from '../model/quantity.ts';
 import { listenersSchema, sourcesSchema } from './conditions/origin.ts';
 import { parametersSchema } from './conditions/parameters.ts';
 import { timesSchema } from './conditions/times.ts';
@@ -13,7 +14,7 @@ import {
   maxQuorum,
   maxRulesPerPolicy,
 } from './limits.ts';
-import { duration, durationText, size } from './quantities.ts';
+import { duration, size } from './quantities.ts';
 import { name, strict, texts, word } from './shapes.ts';
 import { everyVerb, type Vocabulary } from './vocabulary.ts';
 

@@ -1,7 +1,7 @@
 /** The small pieces that the schemas of this folder are made of. */
 import { z } from 'zod';
+import { suggestion } from '../model/nearest.ts';
 import { maxListItems, maxNameCharacters } from './limits.ts';
-import { suggestion } from './nearest.ts';
 
 /**
  * An object in which an unknown key is a mistake. The message of zod's one issue has a line for each of its keys, in

@@ -82,7 +82,7 @@ const issuerSchema = (parts: ConfigParts) =>
         .default([...defaults.tokenTypes])
         .meta({ description: 'Values of `typ` that its tokens may have', examples: [['at+jwt']] }),
       clockTolerance: parts.duration
-        .refine((ms) => ms <= 5 * 60_000, { error: 'must be at most 5m, or expired tokens would live on' })
+        .refine((ms) => ms <= 60_000, { error: 'must be at most 1m: clocks that are further apart are to be mended' })
         .prefault(defaults.clockTolerance)
         .meta({ description: 'How far its clock may be from ours' }),
       maxTokenAge: parts.duration
