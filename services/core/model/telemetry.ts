@@ -11,7 +11,10 @@ export type Phase = 'identity' | 'analysis' | 'decision' | 'hold' | 'upstream';
 /** The parts of a session's start-up that get a span of their own. */
 export type StartUpPhase = 'identity' | 'upstream';
 
-/** Joins a log line with a trace: spread into its fields. Names of OpenTelemetry's "Trace Context in non-OTLP Log Formats". */
+/**
+ * Joins a log line with a trace: spread into its fields. Names of OpenTelemetry's "Trace Context in non-OTLP Log
+ * Formats".
+ */
 export interface TraceIds {
   readonly trace_id: string;
   readonly span_id: string;
@@ -25,7 +28,10 @@ export interface SessionAttributes {
   readonly target?: TargetName;
   readonly principal?: Principal;
   readonly session?: SessionId;
-  /** The protocol's own, by OpenTelemetry's names: `db.system.name`, `db.namespace`, `server.address`, `server.port`. */
+  /**
+   * The protocol's own, by OpenTelemetry's names: `db.system.name`, `db.namespace`, `server.address`,
+   * `server.port`.
+   */
   readonly protocolAttributes?: Readonly<Record<string, string | number>>;
 }
 

@@ -1,0 +1,260 @@
+/**
+ * What detectors are to find, written a second time: with regular expressions and slices, slow, and as plain as can
+ * be. Texts are latin1 strings, one character a byte, so that positions are the same.
+ */
+import type { DetectorName } from '../../../services/core/masking/detectors.ts';
+
+export interface Found {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The find that `at` is the telling character of, if there is one; it may not begin before `floor`. */
+type Reference = (text: string, at: number, floor: number) => Found | null;
+
+const endsEscaped = (text: string): boolean => ((/\\*$/.exec(text)?.[0].length ?? 0) & 1) === 1;
+
+function beginsWord(text: string, start: number, word: RegExp): boolean {
+  const before = text.slice(0, start);
+  if (!word.test(before.slice(-1))) return true;
+  return /[A-Za-z]$/.test(before) && endsEscaped(before.slice(0, -1));
+}
+
+const startsNumber = (text: string, start: number): boolean =>
+  !/[0-9]\.$/.test(text.slice(0, start)) && beginsWord(text, start, /[A-Za-z0-9]/);
+const endsNumber = (text: string, end: number): boolean => !/^(?:[A-Za-z0-9]|\.[0-9])/.test(text.slice(end));
+
+function matchAt(pattern: RegExp, text: string, start: number): string | null {
+  const sticky = new RegExp(pattern, 'y');
+  sticky.lastIndex = start;
+  return sticky.exec(text)?.[0] ?? null;
+}
+
+const digitsOf = (text: string): string => text.replace(/[^0-9]/g, '');
+
+const email: Reference = (text, at, floor) => {
+  const sign = matchAt(/@|%40/, text, at);
+  if (sign === null) return null;
+  const local = /[A-Za-z0-9._%+\-'!#$^~\x80-\xff]{0,64}$/.exec(text.slice(floor, at))?.[0] ?? '';
+  let start = at - local.length;
+  if (endsEscaped(text.slice(0, start))) start += text[start] === 'u' ? 5 : 1;
+  const trimmed = /[A-Za-z0-9\xc0-\xff]/.exec(text.slice(start, Math.max(start, at)));
+  if (local === '' || trimmed === null) return null;
+  start += trimmed.index;
+  const labels = text.slice(at + sign.length).split('.');
+  let length = -1;
+  let end = -1;
+  for (const [index, label] of labels.entries()) {
+    const name = /^[A-Za-z0-9\-\x80-\xff]*/.exec(label)?.[0] ?? '';
+    if (name === '' || name.length > 63 || length + 1 >= 255) break;
+    length += 1 + name.length;
+    const topLevel = /^(?:[A-Za-z\x80-\xff]{2,}|xn--.*)$/.test(name);
+    if (index > 0 && topLevel) end = length;
+    if (name !== label) break;
+  }
+  return end === -1 ? null : { start, end: at + sign.length + end };
+};
+
+const cardNumber = new RegExp(
+  [
+    '4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})',
+    '(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}',
+    '3[47][0-9]{13}',
+    '(?:6011|64[4-9][0-9]|65[0-9]{2})(?:[0-9]{12}|[0-9]{15})',
+    '(?:60|81|82)[0-9]{14}',
+    '508[0-9]{13}',
+    '35(?:2[89]|[3-8][0-9])[0-9]{12,15}',
+    '(?:30[0-5]|3095|36|38|39)[0-9]*',
+    '62[0-9]{14,17}',
+    '220[0-4][0-9]{12,15}',
+    '9792[0-9]{12}',
+    '(?:5018|5020|5038|5893|6304|6759|676[1-3])[0-9]{9,15}',
+  ]
+    .map((form) => `^${form}$`)
+    .join('|'),
+);
+
+function isCard(text: string): boolean {
+  const digits = digitsOf(text);
+  if (!cardNumber.test(digits)) return false;
+  if (/^3[0689]/.test(digits) && digits.length !== 14 && digits.length !== 16) return false;
+  const weighed = [...digits].reverse().map((digit, index) => Number(digit) * (1 + (index % 2)));
+  return weighed.reduce((sum, value) => sum + Math.floor(value / 10) + (value % 10), 0) % 10 === 0;
+}
+
+const card: Reference = (text, at) => {
+  if (/[0-9]$/.test(text.slice(0, at)) || !startsNumber(text, at)) return null;
+  const forms = [
+    /[0-9]{13,}/,
+    /[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}\1[0-9]{3}(?![0-9])/,
+    /[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?![0-9])/,
+    /[0-9]{4}([ -])[0-9]{6}\1[0-9]{5}(?![0-9])/,
+    /[0-9]{4}([ -])[0-9]{6}\1[0-9]{4}(?![0-9])/,
+  ];
+  for (const form of forms) {
+    const found = matchAt(form, text, at);
+    if (found === null || !endsNumber(text, at + found.length)) continue;
+    if (isCard(found)) return { start: at, end: at + found.length };
+  }
+  return null;
+};
+
+/** One line a country, as the registry's examples are written; their lengths are the countries' lengths. */
+const ibanLengths = new Map(
+  [
+    'GB82WEST12345698765432',
+    'DE89370400440532013000',
+    'FR1420041010050500013M02606',
+    'NO9386011117947',
+    'CH9300762011623852957',
+    'NL91ABNA0417164300',
+    'MT84MALT011000012345MTLCAST001S',
+    'BE68539007547034',
+  ].map((example) => [example.slice(0, 2), example.length]),
+);
+
+const iban: Reference = (text, at) => {
+  const start = at - 2;
+  const head = matchAt(/[A-Z]{2}[0-9]{2}/, text, start);
+  const length = ibanLengths.get(head?.slice(0, 2) ?? '');
+  if (start < 0 || head === null || length === undefined) return null;
+  if (!beginsWord(text, start, /[A-Za-z0-9]/)) return null;
+  const plain = matchAt(new RegExp(`[A-Z0-9]{${length}}`), text, start);
+  const fours = Math.floor((length - 1) / 4);
+  const rest = length - 4 * fours;
+  const grouped = matchAt(new RegExp(`(?:[A-Z0-9]{4} ){${fours}}[A-Z0-9]{${rest}}`), text, start);
+  const found = text[start + 4] === ' ' ? grouped : plain;
+  if (found === null || /^[A-Za-z0-9]/.test(text.slice(start + found.length))) return null;
+  const compact = found.replaceAll(' ', '');
+  const numeral = [...(compact.slice(4) + compact.slice(0, 4))].map((c) => Number.parseInt(c, 36)).join('');
+  return BigInt(numeral) % 97n === 1n ? { start, end: start + found.length } : null;
+};
+
+const usSsn: Reference = (text, at) => {
+  const found = matchAt(/(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9])/, text, at);
+  if (found === null || !startsNumber(text, at) || !endsNumber(text, at + found.length)) return null;
+  if (/[0-9]-$/.test(text.slice(0, at)) || /^-[0-9]/.test(text.slice(at + found.length))) return null;
+  return { start: at, end: at + found.length };
+};
+
+const phone: Reference = (text, at) => {
+  if (text[at] === '+') {
+    if (!startsNumber(text, at)) return null;
+    const whole =
+      matchAt(/\+[1-9][0-9]*(?:(?:[ \-./()]|[ \-./][()]|[()][ \-./]|[()][()])[0-9]+)*/, text, at) ?? '';
+    let best: Found | null = null;
+    for (let end = at + 1; end <= at + whole.length; end += 1) {
+      const count = digitsOf(text.slice(at, end)).length;
+      const groupEnds = /[0-9]/.test(text[end - 1] ?? '') && !/[0-9]/.test(text[end] ?? '');
+      if (groupEnds && count >= 8 && count <= 15 && endsNumber(text, end)) best = { start: at, end };
+    }
+    return best;
+  }
+  const nxx = '(?!.11)[2-9][0-9]{2}';
+  const bracketed = matchAt(new RegExp(`\\(${nxx}\\) ?${nxx}[- ][0-9]{4}(?![0-9])`), text, at - 1);
+  const bare =
+    text[at - 1] === '(' ? null : matchAt(new RegExp(`${nxx}([-.])${nxx}\\1[0-9]{4}(?![0-9])`), text, at);
+  const found = bracketed ?? bare;
+  if (found === null || /[0-9]$/.test(text.slice(0, at))) return null;
+  const start = bracketed === null ? at : at - 1;
+  const end = start + found.length;
+  if (!endsNumber(text, end) || /^-[0-9]/.test(text.slice(end))) return null;
+  const separator = bracketed === null ? (bare ?? '')[3] : ' ';
+  const before = text.slice(0, start);
+  if (before.endsWith(`1${separator}`) && startsNumber(text, start - 2)) return { start: start - 2, end };
+  return /[0-9][-.]$/.test(before) || !startsNumber(text, start) ? null : { start, end };
+};
+
+const jwt: Reference = (text, at) => {
+  const start = at - 2;
+  const found =
+    start < 0
+      ? null
+      : (matchAt(/eyJ[\w-]{12,}(?:\.[\w-]*){4}/, text, start) ??
+        matchAt(/eyJ[\w-]{12,}(?:\.[\w-]*){2}/, text, start));
+  if (found === null || !beginsWord(text, start, /[\w-]/)) return null;
+  return { start, end: start + found.length };
+};
+
+const awsAccessKey: Reference = (text, at) => {
+  const start = at - 2;
+  const found = start < 0 ? null : matchAt(/A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])/, text, start);
+  return found === null || !beginsWord(text, start, /[A-Za-z0-9]/)
+    ? null
+    : { start, end: start + found.length };
+};
+
+const privateKey: Reference = (text, at) => {
+  const start = at - 1;
+  const begin = start < 0 ? null : matchAt(/-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z0-9 ]*-----/, text, start);
+  if (begin === null) return null;
+  const body = text.slice(start + begin.length);
+  const whole = /^[^"]*?-----END [A-Z0-9 ]*-----/.exec(body)?.[0];
+  const kept = whole ?? (body.includes('"') ? /^[^"]*/.exec(body)?.[0].replace(/\\+$/, '') : body) ?? '';
+  return { start, end: start + begin.length + kept.length };
+};
+
+const keyForms: readonly RegExp[] = [
+  /gh[pousr]_(?<tail>[\w-]{36,})/,
+  /github_pat_(?<tail>[\w-]{36,})/,
+  /glpat-(?<tail>[\w-]{20,})/,
+  /sk-(?<tail>[\w-]{32,})/,
+  /[sr]k_(?:live|test)_(?<tail>[\w-]{20,})/,
+  /xox[bpars]-(?<tail>[\w-]{20,})/,
+  /xapp-(?<tail>[\w-]{20,})/,
+  /npm_(?<tail>[\w-]{36,})/,
+  /pypi-(?<tail>[\w-]{50,})/,
+  /hf_(?<tail>[\w-]{30,})/,
+  /glsa_(?<tail>[\w-]{32,})/,
+  /dckr_pat_(?<tail>[\w-]{20,})/,
+  /dop_v1_(?<hex>[\da-f]{64,})(?![\w-])/,
+  /shp(?:at|ss|pa|ca)_(?<hex>[\da-f]{32,})(?![\w-])/,
+  /hvs\.(?<tail>[\w-]{24,})/,
+  /SG\.(?<tail>[\w-]{22,})/,
+  /GOCSPX-(?<tail>[\w-]{24,})/,
+  /AIza(?<tail>[\w-]{35,})/,
+];
+
+/** Tried at every byte: where in its prefix a form is anchored is the detector's own matter. */
+const apiKey: Reference = (text, at) => {
+  if (!beginsWord(text, at, /[\w-]/)) return null;
+  for (const form of keyForms) {
+    const sticky = new RegExp(form, 'y');
+    sticky.lastIndex = at;
+    const found = sticky.exec(text);
+    if (found === null) continue;
+    const { tail, hex } = found.groups ?? {};
+    const random =
+      tail === undefined ? /\d/.test(hex ?? '') : /\d/.test(tail) && /[a-z]/.test(tail) && /[A-Z]/.test(tail);
+    if (!random) continue;
+    const second = matchAt(/\.[\w-]{16,}/, text, at + found[0].length) ?? '';
+    return { start: at, end: at + found[0].length + second.length };
+  }
+  return null;
+};
+
+export const references: Readonly<Record<DetectorName, Reference>> = {
+  email,
+  card,
+  iban,
+  'us-ssn': usSsn,
+  phone,
+  jwt,
+  'aws-access-key': awsAccessKey,
+  'private-key': privateKey,
+  'api-key': apiKey,
+};
+
+/** All finds of one detector, from left to right. */
+export function findAll(name: DetectorName, text: string): readonly Found[] {
+  const found: Found[] = [];
+  let floor = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    if (at < floor) continue;
+    const find = references[name](text, at, floor);
+    if (find === null || find.start < floor) continue;
+    found.push(find);
+    floor = find.end;
+  }
+  return found;
+}
