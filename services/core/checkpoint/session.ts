@@ -89,6 +89,7 @@ export class LiveSession implements CheckpointSession {
   }
 
   submit(action: Action, trace: ActionTrace | null): Submission {
+    trace?.analysed(action.intent);
     trace?.phase('decision');
     const id = actionId(this.#actionPrefix + ++this.#actions);
     const decision = this.#decide(action);
