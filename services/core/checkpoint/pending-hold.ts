@@ -1,7 +1,7 @@
 import type { Intent } from '../model/action.ts';
 import type { Clock } from '../model/clock.ts';
 import { messageOf } from '../model/errors.ts';
-import type { Approvals, HoldOutcome, HoldRequest } from '../model/hold.ts';
+import { type Approvals, ApprovalsError, type HoldOutcome, type HoldRequest } from '../model/hold.ts';
 import { type HoldId, newHoldId, type SessionId } from '../model/ids.ts';
 import type { Logger } from '../model/log.ts';
 import { chainOf, type Party, type Principal } from '../model/principal.ts';
@@ -52,10 +52,7 @@ export class HeldAction implements PendingHold {
     this.#digest = actionDigest(context.principal, held.action, context.view().version);
     this.#openedAtMs = context.clock.nowMs();
     held.trace?.phase('hold');
-    this.settled = this.#run().catch((error: unknown) => {
-      context.log.error({ hold: this.#id, error: messageOf(error) }, 'a hold could not be carried through');
-      return this.#end('unavailable', refusals.approvalsUnavailable(held.decision));
-    });
+    this.settled = this.#run().catch((error: unknown) => this.#failed(error));
   }
 
   onNotice(tell: (notice: HoldNotice) => void): void {
@@ -75,10 +72,23 @@ export class HeldAction implements PendingHold {
     });
   }
 
+  /** The client is refused, so nobody waits for the hold any more, if there is one. */
+  #failed(error: unknown): Settlement {
+    const { log } = this.#context;
+    log.error({ hold: this.#id, error: messageOf(error) }, 'a hold could not be carried through');
+    if (this.#opened) this.#withdrawFromStore();
+    const tooLarge = error instanceof ApprovalsError && error.code === 'too-large';
+    const { decision } = this.#held;
+    return this.#end(
+      'unavailable',
+      tooLarge ? refusals.tooLargeToHold(decision) : refusals.approvalsUnavailable(decision),
+    );
+  }
+
   async #run(): Promise<Settlement> {
     const { approvals, trail, session, principal } = this.#context;
     const { decision, id: action } = this.#held;
-    const grant = await approvals.takeGrant(this.#digest, this.#ruleDigest());
+    const grant = await approvals.takeGrant(this.#grantDigests());
     if (grant !== null) {
       trail.append({ kind: 'grant-used', grant: grant.id, hold: grant.hold, action, session });
       return this.#release(grant.approvers);
@@ -179,6 +189,14 @@ export class HeldAction implements PendingHold {
     trail.append({ kind: 'hold-ended', hold: this.#id, action: this.#held.id, session, outcome, approvers });
     if (!this.#opened) return;
     telemetry.holdEnded(this.#held.action.intent.target, outcome, clock.nowMs() - this.#openedAtMs);
+  }
+
+  /** What an approval may be bound to that lets this action through. */
+  #grantDigests(): readonly string[] {
+    const { grant } = this.#held.decision.approval;
+    // Held by several rules, the action needs the approvers of each; policy merges their terms to `exact` or `action` then.
+    const byRule = grant.kind === 'window' && grant.covers === 'rule';
+    return byRule ? [this.#digest, this.#ruleDigest()] : [this.#digest];
   }
 
   #ruleDigest(): string {

@@ -27,6 +27,14 @@ export const approvalsUnavailable = (hold: Hold): Deny =>
     hold.rule,
   );
 
+export const tooLargeToHold = (hold: Hold): Deny =>
+  deny(
+    'too-large',
+    `Refused: rule ${ruleText(hold.rule)} asks for approval, and this is too large to be shown to a person whole.`,
+    'Nothing was sent to the target. Send it in smaller pieces.',
+    hold.rule,
+  );
+
 export const tooManyHolds = (hold: Hold): Deny =>
   deny(
     'limit-exceeded',

@@ -6,6 +6,7 @@ import { policyPattern, policyPatternWanted } from './policy-files.ts';
 import type { References } from './references.ts';
 import { approvalsSchema } from './sections/approvals.ts';
 import { auditSchema } from './sections/audit.ts';
+import { consoleSchema } from './sections/console.ts';
 import { gatewaySchema, listenerLimits, type WrittenListener } from './sections/gateway.ts';
 import { identitySchema } from './sections/identity.ts';
 import { type TargetProtocol, targetsSchema } from './sections/targets.ts';
@@ -22,6 +23,7 @@ export function configSchema(protocols: readonly TargetProtocol[], references: R
       policies: policiesSchema(references),
       approvals: approvalsSchema(references).prefault({}),
       audit: auditSchema(parts).prefault({}),
+      console: consoleSchema.prefault({}),
       limits: limitsSchema(parts).prefault({}),
     })
     .transform(
@@ -36,7 +38,7 @@ export function configSchema(protocols: readonly TargetProtocol[], references: R
     );
 }
 
-const policiesSchema = (references: References) =>
+export const policiesSchema = (references: References) =>
   z
     .array(
       z

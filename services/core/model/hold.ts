@@ -110,8 +110,11 @@ export class ApprovalsError extends SallyportError<ApprovalsErrorCode> {}
 export interface Approvals {
   /** A request with an `owner` is one whose client waits at this very process. */
   open(request: HoldRequest): Promise<OpenResult>;
-  /** Takes an approval for this action if there is one: an exact one is used up by this, a window one is not. */
-  takeGrant(digest: string, ruleDigest: string): Promise<Grant | null>;
+  /**
+   * Takes an approval that is bound to one of these digests if there is one: an exact one is used up by this, a window one is
+   * not. A rule's digest is given only where that rule alone holds the action and lets its approvals cover it.
+   */
+  takeGrant(digests: readonly string[]): Promise<Grant | null>;
   /**
    * Resolves once the hold is decided; an approved one has then been used up, by this call alone. While the store
    * cannot be reached this waits, until the hold's expiry at the longest.

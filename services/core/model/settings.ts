@@ -12,6 +12,7 @@ export interface Settings {
   readonly policyFiles: readonly string[];
   readonly approvals: ApprovalSettings;
   readonly audit: AuditSettings;
+  readonly console: ConsoleSettings;
 }
 
 export interface GatewaySettings {
@@ -138,4 +139,12 @@ export interface AuditSettings {
     readonly maxResultBytes: number;
     readonly maxSessionBytes: number;
   };
+}
+
+/** What people may do in the gateway's own API. Who approves what is said by the rules of policies. */
+export interface ConsoleSettings {
+  /** May list all sessions, transcripts and holds, and end sessions. */
+  readonly operators: readonly PrincipalPattern[];
+  /** May read all sessions, transcripts and holds. */
+  readonly auditors: readonly PrincipalPattern[];
 }

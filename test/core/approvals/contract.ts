@@ -53,7 +53,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       expect(vote).toMatchObject({ kind: 'counted', approvalsLeft: 0, hold: { state: 'approved' } });
       expect(await outcome).toEqual({ kind: 'released', approvers: [party('bob')] });
       expect(await stateOf(hold)).toBe('used');
-      expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toBeNull();
+      expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toBeNull();
     });
 
     test('is released when it begins to wait only after the approval', async () => {
@@ -224,17 +224,17 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
   describe('a deferred hold', () => {
     test('becomes a grant for exactly its action, once', async () => {
       const hold = await deferred();
-      expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toBeNull();
+      expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toBeNull();
       await approvals.vote(hold.id, bob, 'approve', '');
       expect(await stateOf(hold)).toBe('approved');
-      expect(await approvals.takeGrant('another digest', hold.ruleDigest)).toBeNull();
-      expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toMatchObject({
+      expect(await approvals.takeGrant(['another digest', hold.ruleDigest])).toBeNull();
+      expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toMatchObject({
         hold: hold.id,
         scope: { kind: 'exact' },
         digest: hold.digest,
         approvers: [party('bob')],
       });
-      expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toBeNull();
+      expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toBeNull();
       expect(await approvals.outcome(hold.id)).toEqual({ kind: 'deferred' });
     });
 
@@ -242,7 +242,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       const hold = await deferred();
       await approvals.vote(hold.id, bob, 'approve', '');
       const taken = await Promise.all(
-        Array.from({ length: 10 }, () => approvals.takeGrant(hold.digest, hold.ruleDigest)),
+        Array.from({ length: 10 }, () => approvals.takeGrant([hold.digest, hold.ruleDigest])),
       );
       expect(taken.filter((grant) => grant !== null)).toHaveLength(1);
     });
@@ -253,7 +253,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       expect(await approvals.defer(hold.id)).toBe(true);
       expect(await approvals.defer(hold.id)).toBe(true);
       await approvals.vote(hold.id, cleo, 'approve', '');
-      expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toMatchObject({
+      expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toMatchObject({
         approvers: [party('bob'), party('cleo')],
       });
     });
@@ -278,7 +278,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       await store.advance(minuteMs);
       expect(why(await approvals.vote(expired.id, bob, 'approve', ''))).toBe('expired');
       for (const hold of [rejected, withdrawn, expired]) {
-        expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toBeNull();
+        expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toBeNull();
       }
     });
 
@@ -326,9 +326,9 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       const forgotten = await deferred();
       await approvals.vote(forgotten.id, bob, 'approve', '');
       await store.advance(minuteMs - 5_000);
-      expect(await approvals.takeGrant(late.digest, late.ruleDigest)).not.toBeNull();
+      expect(await approvals.takeGrant([late.digest, late.ruleDigest])).not.toBeNull();
       await store.advance(5_000);
-      expect(await approvals.takeGrant(forgotten.digest, forgotten.ruleDigest)).toBeNull();
+      expect(await approvals.takeGrant([forgotten.digest, forgotten.ruleDigest])).toBeNull();
     });
 
     test.each(['action', 'rule'] as const)(
@@ -336,14 +336,14 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       async (covers) => {
         const hold = await deferred({ approval: { grant: window(covers) } });
         await approvals.vote(hold.id, bob, 'approve', '');
-        const same = () => approvals.takeGrant(hold.digest, 'another rule digest');
-        const sameRule = () => approvals.takeGrant('another digest', hold.ruleDigest);
+        const same = () => approvals.takeGrant([hold.digest, 'another rule digest']);
+        const sameRule = () => approvals.takeGrant(['another digest', hold.ruleDigest]);
         for (let use = 0; use < 3; use += 1) {
           expect((await same()) !== null).toBe(covers === 'action');
           expect((await sameRule()) !== null).toBe(covers === 'rule');
         }
         await store.advance(10 * minuteMs);
-        expect(await approvals.takeGrant(hold.digest, hold.ruleDigest)).toBeNull();
+        expect(await approvals.takeGrant([hold.digest, hold.ruleDigest])).toBeNull();
       },
     );
 
@@ -352,7 +352,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       const outcome = approvals.outcome(hold.id);
       await approvals.vote(hold.id, bob, 'approve', '');
       expect(await outcome).toMatchObject({ kind: 'released' });
-      expect(await approvals.takeGrant('another digest', hold.ruleDigest)).toMatchObject({
+      expect(await approvals.takeGrant(['another digest', hold.ruleDigest])).toMatchObject({
         hold: hold.id,
         scope: window('rule'),
         digest: hold.ruleDigest,
@@ -364,9 +364,9 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       await approvals.vote(once.id, bob, 'approve', '');
       const lasting = await deferred({ ruleDigest: once.ruleDigest, approval: { grant: window('rule') } });
       await approvals.vote(lasting.id, bob, 'approve', '');
-      expect(await approvals.takeGrant(once.digest, once.ruleDigest)).toMatchObject({ hold: lasting.id });
-      expect(await approvals.takeGrant(once.digest, 'another rule')).toMatchObject({ hold: once.id });
-      expect(await approvals.takeGrant(once.digest, 'another rule')).toBeNull();
+      expect(await approvals.takeGrant([once.digest, once.ruleDigest])).toMatchObject({ hold: lasting.id });
+      expect(await approvals.takeGrant([once.digest, 'another rule'])).toMatchObject({ hold: once.id });
+      expect(await approvals.takeGrant([once.digest, 'another rule'])).toBeNull();
     });
 
     test('for one use is there for each hold that was approved', async () => {
@@ -378,9 +378,9 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       await approvals.vote(first.id, bob, 'approve', '');
       await approvals.vote(second.id, bob, 'approve', '');
       const taken = [
-        await approvals.takeGrant(digest, ''),
-        await approvals.takeGrant(digest, ''),
-        await approvals.takeGrant(digest, ''),
+        await approvals.takeGrant([digest, '']),
+        await approvals.takeGrant([digest, '']),
+        await approvals.takeGrant([digest, '']),
       ];
       expect(taken.map((grant) => grant !== null)).toEqual([true, true, false]);
     });
@@ -512,7 +512,7 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
       await approvals.close();
       for (const call of [
         () => approvals.open(request()),
-        () => approvals.takeGrant('', ''),
+        () => approvals.takeGrant(['', '']),
         () => approvals.outcome(hold.id),
         () => approvals.defer(hold.id),
         () => approvals.withdraw(hold.id),

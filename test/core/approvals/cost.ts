@@ -42,11 +42,11 @@ async function measure(name: string, approvals: Approvals): Promise<void> {
       const hold = request({ owner: null });
       await approvals.open(hold);
       await approvals.vote(hold.id, bob, 'approve', '');
-      await approvals.takeGrant(hold.digest, hold.ruleDigest);
+      await approvals.takeGrant([hold.digest, hold.ruleDigest]);
     }
   });
   await timed('takeGrant that finds none', rounds, async () => {
-    for (let round = 0; round < rounds; round += 1) await approvals.takeGrant('none', 'none');
+    for (let round = 0; round < rounds; round += 1) await approvals.takeGrant(['none', 'none']);
   });
   const holds = Array.from({ length: 500 }, () => request());
   await timed('opening 500 together', 500, async () => {

@@ -44,7 +44,7 @@ describe('a restart', () => {
     expect(await next.vote(waiting.id, cleo, 'approve', '')).toEqual({ kind: 'refused', why: 'not-open' });
     expect(await next.vote(deferred.id, bob, 'approve', '')).toMatchObject({ why: 'already-voted' });
     expect(await next.vote(deferred.id, cleo, 'approve', '')).toMatchObject({ approvalsLeft: 0 });
-    expect(await next.takeGrant(deferred.digest, '')).toMatchObject({
+    expect(await next.takeGrant([deferred.digest, ''])).toMatchObject({
       approvers: [party('bob'), party('cleo')],
     });
   });
@@ -57,16 +57,16 @@ describe('a restart', () => {
       await approvals.open(hold);
       await approvals.vote(hold.id, bob, 'approve', '');
     }
-    expect(await approvals.takeGrant(used.digest, '')).not.toBeNull();
+    expect(await approvals.takeGrant([used.digest, ''])).not.toBeNull();
 
     // Twice: once from what was appended, once from what that start has rewritten.
     store.reopen();
     const next = store.reopen();
-    expect(await next.takeGrant(used.digest, '')).toBeNull();
-    expect(await next.takeGrant('', lasting.ruleDigest)).toMatchObject({ hold: lasting.id });
+    expect(await next.takeGrant([used.digest, ''])).toBeNull();
+    expect(await next.takeGrant(['', lasting.ruleDigest])).toMatchObject({ hold: lasting.id });
     store.clock.advance(minuteMs);
-    expect(await next.takeGrant(kept.digest, '')).toBeNull();
-    expect(await next.takeGrant('', lasting.ruleDigest)).toMatchObject({ hold: lasting.id });
+    expect(await next.takeGrant([kept.digest, ''])).toBeNull();
+    expect(await next.takeGrant(['', lasting.ruleDigest])).toMatchObject({ hold: lasting.id });
   });
 
   test('expires what ran out meanwhile', async () => {
@@ -201,9 +201,9 @@ describe('the journal', () => {
     const outcome = approvals.outcome(waiting.id);
     const second = store.reopen();
     const unavailable = { code: 'unavailable', message: expect.stringContaining('another process') };
-    await expect(approvals.takeGrant(deferred.digest, '')).rejects.toMatchObject(unavailable);
+    await expect(approvals.takeGrant([deferred.digest, ''])).rejects.toMatchObject(unavailable);
     await expect(approvals.vote(waiting.id, bob, 'approve', '')).rejects.toMatchObject(unavailable);
-    expect(await second.takeGrant(deferred.digest, '')).not.toBeNull();
+    expect(await second.takeGrant([deferred.digest, ''])).not.toBeNull();
     await approvals.close();
     expect(await outcome).toEqual({ kind: 'withdrawn' });
   });

@@ -156,7 +156,7 @@ const takeGrant = (agent: number, action: number): Command =>
     const [only] = candidates;
     if (only?.once) model.take(only);
     return async (real) => {
-      const grant = await real.store.approvals.takeGrant(digest, rule);
+      const grant = await real.store.approvals.takeGrant([digest, rule]);
       const taken = grant === null ? -1 : real.ids.indexOf(grant.hold);
       const found = candidates.find((candidate) => candidate.hold === taken);
       expect(found === undefined).toBe(candidates.length === 0);

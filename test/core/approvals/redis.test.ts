@@ -77,7 +77,7 @@ const errorOf = (call: Promise<unknown>): Promise<unknown> =>
 async function allFail(approvals: RedisApprovals, hold: HoldRequest, code: string): Promise<void> {
   const calls = [
     approvals.open(request()),
-    approvals.takeGrant('', ''),
+    approvals.takeGrant(['', '']),
     approvals.defer(hold.id),
     approvals.vote(hold.id, bob, 'approve', ''),
     approvals.show(hold.id),
@@ -132,7 +132,7 @@ describe('with one Redis', () => {
       await here.open(hold);
       await there.vote(hold.id, bob, 'approve', '');
       const taken = await Promise.all(
-        [here, there, here, there].map((store) => store.takeGrant(hold.digest, hold.ruleDigest)),
+        [here, there, here, there].map((store) => store.takeGrant([hold.digest, hold.ruleDigest])),
       );
       expect(taken.filter((grant) => grant !== null)).toHaveLength(1);
     }
@@ -363,7 +363,7 @@ describe('with one Redis', () => {
       await approvals.vote(id, bob, 'approve', '');
       const digest = (await approvals.show(id))?.request.digest ?? '';
       await until(async () => (await stateOf(approvals, id)) === 'withdrawn');
-      expect(await approvals.takeGrant(digest, '')).toBeNull();
+      expect(await approvals.takeGrant([digest, ''])).toBeNull();
       await expect(approvals.outcome(id)).rejects.toMatchObject({ code: 'not-owner' });
     });
 
@@ -375,7 +375,7 @@ describe('with one Redis', () => {
       await until(async () => (await stateOf(approvals, id)) === 'withdrawn');
       expect(await approvals.vote(deferred, bob, 'approve', '')).toMatchObject({ kind: 'counted' });
       const digest = (await approvals.show(deferred))?.request.digest ?? '';
-      expect(await approvals.takeGrant(digest, '')).toMatchObject({ hold: deferred });
+      expect(await approvals.takeGrant([digest, ''])).toMatchObject({ hold: deferred });
     });
 
     test('its holds do not keep the requester from asking anew', async () => {

@@ -83,9 +83,9 @@ export class EmbeddedApprovals implements Approvals {
     return { kind: 'opened', expiresAtMs };
   }
 
-  async takeGrant(digest: string, ruleDigest: string): Promise<Grant | null> {
+  async takeGrant(digests: readonly string[]): Promise<Grant | null> {
     const nowMs = this.#begin();
-    const grant = this.#ledger.grantFor(digest, ruleDigest, nowMs);
+    const grant = this.#ledger.grantFor(digests, nowMs);
     if (grant?.scope.kind === 'exact') {
       this.#commit({ kind: 'grant-used', grant: { id: grant.id, digest: grant.digest } });
       // Before the action runs: a loss of power must not bring the grant back.

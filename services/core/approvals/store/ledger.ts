@@ -46,9 +46,9 @@ export class Ledger {
   }
 
   /** A grant in force for either digest; one that lasts before one that a single use ends. */
-  grantFor(digest: string, ruleDigest: string, nowMs: number): Grant | null {
+  grantFor(digests: readonly string[], nowMs: number): Grant | null {
     let once: Grant | null = null;
-    for (const key of [digest, ruleDigest]) {
+    for (const key of digests) {
       for (const grant of this.#grants.get(key)?.values() ?? []) {
         if (grant.expiresAtMs <= nowMs) continue;
         if (grant.scope.kind === 'window') return grant;

@@ -124,8 +124,8 @@ export class RedisApprovals implements Approvals {
     }
   }
 
-  async takeGrant(digest: string, ruleDigest: string): Promise<Grant | null> {
-    const fields = texts(await this.#run(scripts.takeGrant, [digest, ruleDigest]));
+  async takeGrant(digests: readonly string[]): Promise<Grant | null> {
+    const fields = texts(await this.#run(scripts.takeGrant, digests));
     return fields.length === 0 ? null : grantFrom(fields);
   }
 

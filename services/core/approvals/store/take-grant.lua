@@ -1,7 +1,7 @@
 -- Takes an approval that is there already: one that lasts a while if there is one, else one that this use ends.
 --
 -- KEYS[1]  prefix
--- ARGV[1]  digest   ARGV[2]  rule digest
+-- ARGV     digests: of the action, and of the rule where its approvals may cover it
 --
 -- {} | {field, value, ...} with the fields of the grant
 

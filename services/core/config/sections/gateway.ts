@@ -153,7 +153,7 @@ const envoySchema = z
   .transform((envoy): EnvoySettings => envoy)
   .meta({ description: 'Envoy itself' });
 
-const stateDirSchema = (references: References) =>
+export const stateDirSchema = (references: References) =>
   z
     .string()
     .regex(/^[^\0]+$/, { error: 'must be the path of a folder' })

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isLoopback } from '../../model/address.ts';
 import { principalKinds } from '../../model/principal.ts';
-import type { PrincipalPattern } from '../../model/principal-pattern.ts';
 import type {
   CertificateRule,
   ClaimMapping,
@@ -12,6 +11,7 @@ import type {
 import { defaults } from '../defaults.ts';
 import type { ConfigParts } from '../parts.ts';
 import { certificates, checked, orNull, text } from './pieces.ts';
+import { principalPattern } from './principal-pattern.ts';
 
 /** What `core/identity` verifies: signatures by a private key that the gateway does not have. */
 const algorithms = [
@@ -82,7 +82,9 @@ const issuerSchema = (parts: ConfigParts) =>
         .default([...defaults.tokenTypes])
         .meta({ description: 'Values of `typ` that its tokens may have', examples: [['at+jwt']] }),
       clockTolerance: parts.duration
-        .refine((ms) => ms <= 60_000, { error: 'must be at most 1m: clocks that are further apart are to be mended' })
+        .refine((ms) => ms <= 60_000, {
+          error: 'must be at most 1m: clocks that are further apart are to be mended',
+        })
         .prefault(defaults.clockTolerance)
         .meta({ description: 'How far its clock may be from ours' }),
       maxTokenAge: parts.duration
@@ -190,39 +192,6 @@ const certificateRule = z
     error: 'matches every certificate: give commonName or alternativeName',
   })
   .transform((rule): CertificateRule => rule);
-
-const words = (description: string, examples: readonly string[]) =>
-  z
-    .array(text)
-    .min(1)
-    .exactOptional()
-    .meta({ description, examples: [examples] });
-
-const principalPattern = z
-  .strictObject({
-    subjects: words('Subjects; * is any run of characters', ['agent-7', 'ci-*']),
-    kinds: z
-      .array(z.enum(principalKinds))
-      .min(1)
-      .exactOptional()
-      .meta({ description: 'Kinds of principal', examples: [['agent']] }),
-    groups: words('Groups; one of them must be among the principal’s', ['contractors']),
-    issuers: words('URLs of issuers', ['https://login.example.com']),
-    claims: z
-      .record(text, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1))
-      .exactOptional()
-      .meta({
-        description: 'Claims, each with the values of which one must be there',
-        examples: [{ department: ['sales'] }],
-      }),
-    actingFor: words('Subjects of which one must be in the chain that the principal acts for', [
-      'anna@example.com',
-    ]),
-  })
-  .refine((pattern) => Object.keys(pattern).length > 0, {
-    error: 'matches everybody: give at least one condition',
-  })
-  .transform((pattern): PrincipalPattern => pattern);
 
 const lockoutSchema = (parts: ConfigParts) =>
   z

@@ -1,0 +1,117 @@
+import { escapeUnprintable, isPlain } from './json-line.ts';
+import { maxBytesPerCharacter, maxFrameBytes } from './limits.ts';
+import { type ChainPlace, hashText, headText, previousText, recordHash } from './record.ts';
+
+const comma = 0x2c;
+const lineFeed = 0x0a;
+/** The parts of one of our own lines. */
+const linePattern = /^\{"seq":[0-9]+,"at":"([^"]*)",(.*),"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$/s;
+
+/**
+ * Records on their way to the disk: chained, hashed, and laid out as the bytes of their lines, in one buffer that is
+ * written with one system call and used again. No I/O happens here.
+ */
+export class ChainBuffer {
+  readonly #bytes: Buffer;
+  /** The record before the first byte of the buffer. */
+  #base: ChainPlace;
+  #last: ChainPlace;
+  /** What is before it has been written. */
+  #start = 0;
+  #end = 0;
+
+  constructor(capacityBytes: number, last: ChainPlace) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
+    this.#base = last;
+    this.#last = last;
+  }
+
+  /** The newest record, written or not. */
+  get last(): ChainPlace {
+    return this.#last;
+  }
+
+  get pendingBytes(): number {
+    return this.#end - this.#start;
+  }
+
+  /** The bytes to be written next. Valid until the next call of anything here. */
+  get pending(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  /** Adds a record. `json` is its object, not empty. False when there is no room: then nothing was added. */
+  push(at: string, json: string): boolean {
+    const room = this.#bytes.length - this.#end - maxFrameBytes;
+    if (json.length * maxBytesPerCharacter > room && Buffer.byteLength(escapeUnprintable(json)) > room) {
+      return false;
+    }
+    const { seq, hash } = this.#last;
+    const start = this.#end;
+    const head = start + this.#bytes.write(headText(seq + 1, at), start, 'latin1');
+    // The object's own braces are written over, the first by the comma, the last by `prev`: no strings are cut.
+    let end = head + this.#bytes.write(json, head);
+    if (!isPlain(json, end - head)) end = head + this.#bytes.write(escapeUnprintable(json), head);
+    this.#bytes[head] = comma;
+    end += this.#bytes.write(previousText(hash), end - 1, 'latin1') - 1;
+    const ownHash = recordHash(this.#bytes.subarray(start, end));
+    this.#end = end + this.#bytes.write(hashText(ownHash), end, 'latin1');
+    this.#last = { seq: seq + 1, hash: ownHash };
+    return true;
+  }
+
+  /** `bytes` of `pending` have reached the kernel. */
+  wrote(bytes: number): void {
+    this.#start += bytes;
+    if (this.#start === this.#end) this.#restart(this.#last);
+  }
+
+  /**
+   * The last record that was written whole, and how many bytes of the next one were written after it.
+   */
+  written(): { readonly place: ChainPlace; readonly tornBytes: number } {
+    const boundary = this.#boundary();
+    let place = this.#base;
+    for (const line of this.#lines(0, boundary)) {
+      place = { seq: place.seq + 1, hash: recordedHash(line) };
+    }
+    return { place, tornBytes: this.#start - boundary };
+  }
+
+  /**
+   * Lays out everything that was not written whole once more, behind another record: a new segment's header has come
+   * between. Checkpoints are left out, as they sign what their records no longer are. Returns how many records found
+   * no room, which is so only when numbers gained a digit.
+   */
+  rechain(place: ChainPlace): number {
+    const lines = this.#lines(this.#boundary(), this.#end);
+    this.#restart(place);
+    let dropped = 0;
+    for (const line of lines) {
+      const [, at = '', fields = ''] = linePattern.exec(line) ?? [];
+      if (fields.startsWith('"kind":"checkpoint"')) continue;
+      if (!this.push(at, `{${fields}}`)) dropped += 1;
+    }
+    return dropped;
+  }
+
+  /** Where the first record begins that was not written whole. */
+  #boundary(): number {
+    return this.#start === 0 ? 0 : this.#bytes.lastIndexOf(lineFeed, this.#start - 1) + 1;
+  }
+
+  #lines(start: number, end: number): readonly string[] {
+    // The last line's line feed leaves an empty string at the end.
+    return this.#bytes.toString('utf8', start, end).split('\n').slice(0, -1);
+  }
+
+  #restart(place: ChainPlace): void {
+    this.#base = place;
+    this.#last = place;
+    this.#start = 0;
+    this.#end = 0;
+  }
+}
+
+/** The hash at the end of one of our own lines. */
+const recordedHash = (line: string): string => line.slice(-66, -2);
