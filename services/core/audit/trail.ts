@@ -1,23 +1,21 @@
-import { mkdir } from 'node:fs/promises';
 import type { Clock, Timer } from '../model/clock.ts';
-import { messageOf } from '../model/errors.ts';
+import { InvariantError, messageOf } from '../model/errors.ts';
 import type { Logger } from '../model/log.ts';
 import type { AuditSettings } from '../model/settings.ts';
 import type { Telemetry } from '../model/telemetry.ts';
 import type { CommitWaiter, Trail, TrailEntry } from '../model/trail-entry.ts';
 import { type Anchor, anchorFormat } from './anchor.ts';
 import { ChainBuffer } from './chain-buffer.ts';
-import { type ChainEnd, findChainEnd } from './chain-end.ts';
-import { type ChainLock, lockChain } from './chain-lock.ts';
+import type { ChainEnd } from './chain-end.ts';
+import type { ChainLock } from './chain-lock.ts';
 import { AuditError, systemCodeOf } from './errors.ts';
 import { IsoTime } from './iso-time.ts';
 import { shortened } from './json-line.ts';
-import { type Endorsement, loadSigningKey, readEndorsement } from './key-store.ts';
+import type { Endorsement } from './key-store.ts';
 import { maxBacklogBytes, maxBatchBytes, maxRecordCharacters, retryWriteMs, syncEveryMs } from './limits.ts';
 import type { ChainEntry, TornBytes } from './record.ts';
 import type { SegmentFile } from './segment-file.ts';
-import { checkChainName, listTrail, trailFolder } from './segment-names.ts';
-import { SegmentSeries } from './segment-series.ts';
+import type { SegmentSeries } from './segment-series.ts';
 import { checkpointText, type SigningKey } from './signing.ts';
 
 export interface TrailHealth {
@@ -46,7 +44,8 @@ export interface TrailOptions {
   onCheckpoint?(anchor: Anchor): void;
 }
 
-interface TrailStart {
+/** What `openTrail` has found and taken. */
+export interface TrailStart {
   readonly lock: ChainLock;
   readonly key: SigningKey;
   readonly series: SegmentSeries;
@@ -60,52 +59,14 @@ interface Fault {
   /** The first record whose waiters were refused. */
   readonly from: number;
   /** Whether the segment is not to be trusted any more. */
-  readonly abandon: boolean;
+  abandon: boolean;
   dropped: number;
 }
 
 /** Errors that end when there is room: the same file is then gone on with, in the middle of a record if need be. */
 const noRoom: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EAGAIN']);
 
-/**
- * Opens a process' chain with a new segment, behind whatever a former process left.
- * @throws AuditError `bad-chain-name`, `chain-locked`, `bad-key`, `unavailable`
- */
-export async function openTrail(options: TrailOptions): Promise<AuditTrail> {
-  const { stateDir, chain } = options;
-  checkChainName(chain);
-  const dir = trailFolder(stateDir);
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    const lock = lockChain(dir, chain);
-    try {
-      return await openLocked(options, dir, lock);
-    } catch (error) {
-      lock.release();
-      throw error;
-    }
-  } catch (cause) {
-    if (cause instanceof AuditError || systemCodeOf(cause) === '') throw cause;
-    throw new AuditError('unavailable', `the trail in ${dir} cannot be begun: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
-}
-
-async function openLocked(options: TrailOptions, dir: string, lock: ChainLock): Promise<AuditTrail> {
-  const { stateDir, chain, settings, log } = options;
-  const key = await loadSigningKey(stateDir, settings.signingKey, log);
-  const segments = (await listTrail(dir)).chains.get(chain) ?? [];
-  const { end, torn, lastSegment } = await findChainEnd(segments);
-  if (torn.length > 0) log.warn({ chain, torn }, 'the trail ends within a record: its writer was killed');
-  const formerKey = end?.header?.keyId ?? null;
-  const endorsement =
-    formerKey === null || formerKey === key.id ? null : await readEndorsement(stateDir, key.id, formerKey);
-  const series = new SegmentSeries({ dir, chain, key, log, lastSegment, torn });
-  return new AuditTrail(options, { lock, key, series, end, endorsement });
-}
-
-/** One process' chain of records, as its only writer. Made by `openTrail`. */
+/** One process' chain of records, as its only writer. Made by `openTrail` (open-trail.ts). */
 export class AuditTrail implements Trail {
   readonly #options: TrailOptions;
   readonly #lock: ChainLock;
@@ -177,7 +138,10 @@ export class AuditTrail implements Trail {
     this.#waiters.push(waiter);
   }
 
-  /** Signs and writes what is left, and gives up the chain. To be called after the last session has ended. */
+  /**
+   * Signs and writes what is left, and gives up the chain. To be called after the last session has ended.
+   * @throws AuditError `unavailable` when the disk does not have it all
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#fault !== null) this.#retry();
@@ -185,14 +149,14 @@ export class AuditTrail implements Trail {
     this.#closed = true;
     if (this.#turn !== null) clearImmediate(this.#turn);
     this.#endTurn();
-    if (this.#fault !== null) {
-      this.#options.log.error({}, 'the trail was closed while it could not be written');
-    }
     for (const timer of [this.#checkpointTimer, this.#syncTimer, this.#retryTimer]) timer?.cancel();
     try {
       await this.#formerClosed;
       await this.#segment.close();
+      if (this.#fault !== null) throw new AuditError('unavailable', this.#fault.error);
       this.#tellCheckpoints(this.#unsyncedCheckpoints);
+    } catch (cause) {
+      throw new AuditError('unavailable', `the trail could not be closed: ${messageOf(cause)}`, { cause });
     } finally {
       this.#lock.release();
     }
@@ -235,8 +199,8 @@ export class AuditTrail implements Trail {
     if (this.#lines.push(at, json)) return;
     // No room: the batch goes now, and if the disk does not take it the record is counted instead of kept.
     if (this.#writePending() && this.#lines.push(at, json)) return;
-    this.#turnLost = true;
-    if (this.#fault !== null) this.#fault.dropped += 1;
+    if (this.#fault === null) throw new InvariantError('a record is larger than the buffer of all records');
+    this.#fault.dropped += 1;
   }
 
   #now(): string {
@@ -251,7 +215,7 @@ export class AuditTrail implements Trail {
     if (this.#lines.pendingBytes === 0) return true;
     try {
       this.#writeAll();
-      if (this.#segment.size < this.#rotateAtBytes) return true;
+      if (this.#closed || this.#segment.size < this.#rotateAtBytes) return true;
       this.#addCheckpoint();
       this.#writeAll();
     } catch (error) {
@@ -365,7 +329,10 @@ export class AuditTrail implements Trail {
   }
 
   #failed(error: unknown, abandon: boolean): void {
-    if (this.#fault !== null) return;
+    if (this.#fault !== null) {
+      this.#fault.abandon ||= abandon;
+      return;
+    }
     const text = messageOf(error);
     this.#fault = { error: text, from: this.#turnFirstSeq, abandon, dropped: 0 };
     this.#options.log.error({ error: text }, 'the trail cannot be written; new actions are refused');

@@ -93,8 +93,12 @@ export class TranscriptStore {
     if (!transcriptNamePattern.test(name))
       throw new InvariantError(`a session id that names no file: ${name}`);
     const started = new Date(clock.nowMs()).toISOString();
+    const { session, target, protocol } = opening;
+    // Field by field: a whole Principal fits the type as well, and its claims may hold personal data.
+    const { issuer, subject, kind, actsFor } = opening.principal;
+    const principal = { issuer, subject, kind, actsFor };
     const transcript = new SessionTranscript({
-      header: { kind: 'header', format: transcriptFormat, ...opening, started },
+      header: { kind: 'header', format: transcriptFormat, session, principal, target, protocol, started },
       path: join(transcriptsFolder(stateDir), dayOf(started), name),
       settings,
       clock,
