@@ -74,7 +74,7 @@ export class GatewayCheckpoint implements Checkpoint {
       return deny('locked-out', `Refused: too many failed logins from ${source.ip}.`, hint);
     }
     if (this.#parts.sources(listener)?.contains(source) === false) {
-      const hint = 'Connect from an address in the listener’s "sources".';
+      const hint = 'Connect from an address among the sources of the listener.';
       return deny(
         'denied-by-rule',
         `Refused: listener ${listener} takes no connections from ${source.ip}.`,
@@ -159,7 +159,7 @@ export class GatewayCheckpoint implements Checkpoint {
       return deny(
         'principal-disabled',
         `Refused: ${opening.principal.subject} is disabled on this gateway.`,
-        'Ask the gateway’s operators.',
+        "Ask the gateway's operators.",
       );
     }
     if (this.#sessions.size >= maxSessions) {

@@ -16,7 +16,7 @@ export const trailUnavailable = (): Deny =>
   deny(
     'trail-unavailable',
     'Refused: the gateway cannot write its audit trail, and nothing passes unrecorded.',
-    'Nothing was sent to the target. Try again later; the gateway’s operators see this as an alarm.',
+    "Nothing was sent to the target. Try again later; the gateway's operators see this as an alarm.",
   );
 
 export const approvalsUnavailable = (hold: Hold): Deny =>
@@ -65,7 +65,7 @@ export function approversText(approval: ApprovalTerms): string {
   return `${count} of ${clauses.join('; and of ')}`;
 }
 
-export const holdHint = (id: HoldId): string => `To approve: sallyport holds approve ${id} --reason "…"`;
+export const holdHint = (id: HoldId): string => `To approve: sallyport holds approve ${id} --reason "..."`;
 
 export const heldMessage = (hold: Hold, id: HoldId, expiresAtMs: number): string =>
   `Held by rule ${ruleText(hold.rule)}: waiting for ${approversText(hold.approval)}. ` +

@@ -32,6 +32,7 @@ export function adviceFor(
         : [],
     ),
     ...certificateAdvice(settings),
+    ...consoleAdvice(settings),
     ...settings.targets.flatMap(({ protocol }, index) =>
       settings.gateway.listeners.some((listener) => listener.protocol === protocol)
         ? []
@@ -96,6 +97,18 @@ function certificateAdvice({ gateway, identity }: Settings): readonly Finding[] 
     ];
   }
   return [];
+}
+
+function consoleAdvice({ console, identity }: Settings): readonly Finding[] {
+  if (identity.issuers.some(({ consoleAudience }) => consoleAudience !== null)) return [];
+  return (['operators', 'auditors'] as const)
+    .filter((role) => console[role].length > 0)
+    .map((role) =>
+      warning(
+        ['console', role],
+        'are nobody as long as no issuer has a consoleAudience: people could not log in',
+      ),
+    );
 }
 
 function stateDirAdvice(stateDir: string): readonly Finding[] {

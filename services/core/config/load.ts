@@ -6,6 +6,7 @@ import { adviceFor } from './advice.ts';
 import { type Finding, problemsOf } from './finding.ts';
 import { findingsOf, issueText } from './issues.ts';
 import { type JsonSchema, keysAt, settingsJsonSchema } from './json-schema.ts';
+import { type Outline, outlineOf } from './outline.ts';
 import { References } from './references.ts';
 import { configSchema } from './schema.ts';
 import type { TargetProtocol } from './sections/targets.ts';
@@ -24,6 +25,8 @@ export interface LoadedSettings {
   readonly settings: Settings | null;
   /** Null when the file cannot be read as YAML. Places of targets and listeners are asked of it. */
   readonly document: YamlDocument | null;
+  /** For checking policies, also when something else in the config is wrong; null when this much could not be read. */
+  readonly outline: Outline | null;
   /** Errors and warnings, in the order of the file. */
   readonly problems: readonly Problem[];
   /** For `watchFiles`: absolute paths of all files and folders on which the settings depend, the config among them. */
@@ -33,13 +36,17 @@ export interface LoadedSettings {
 /** Reads sallyport.yaml and everything that it refers to. Never throws: what is wrong is in the problems. */
 export function loadSettings(file: string, options: LoadOptions): LoadedSettings {
   const { document, problems } = readYamlDocument(file);
-  if (document === null) return { settings: null, document, problems, watched: [resolve(file)] };
+  if (document === null) {
+    return { settings: null, document, outline: null, problems, watched: [resolve(file)] };
+  }
   const references = new References(dirname(resolve(file)), options.env);
   const { settings, findings } = settingsOf(document, references, options);
+  const protocols = options.protocols.map(({ name }) => name);
   const all = inOrder([...problems, ...problemsOf(document, findings)]);
   return {
     settings: all.some(({ severity }) => severity === 'error') ? null : settings,
     document,
+    outline: outlineOf(document, references, protocols),
     problems: all,
     watched: [resolve(file), ...references.watched],
   };

@@ -76,14 +76,14 @@ export class GatewayIdentity implements Identity {
     if (issuer === undefined) {
       throw new IdentityError(
         'unknown-issuer',
-        'The token’s issuer (iss) is not one that this gateway trusts.',
+        "The token's issuer (iss) is not one that this gateway trusts.",
       );
     }
     const { settings, keys } = issuer;
     if (!settings.algorithms.includes(jws.algorithm)) {
       throw new IdentityError(
         'rejected',
-        `The token’s algorithm (alg) is not one that the gateway takes from this issuer: ${settings.algorithms.join(', ')}.`,
+        `The token's algorithm (alg) is not one that the gateway takes from this issuer: ${settings.algorithms.join(', ')}.`,
       );
     }
     const audience = audienceFor(settings, use);
@@ -136,7 +136,7 @@ function audienceFor(issuer: IssuerSettings, use: TokenUse): string {
   if (consoleAudience === null || consoleAudience === audience) {
     throw new IdentityError(
       'rejected',
-      `The issuer "${issuer.name}" gives no tokens for the gateway’s own API.`,
+      `The issuer "${issuer.name}" gives no tokens for the gateway's own API.`,
     );
   }
   return consoleAudience;
@@ -146,7 +146,7 @@ async function verifySignature(token: string, algorithms: readonly string[], key
   try {
     await compactVerify(token, key, { algorithms: [...algorithms] });
   } catch (cause) {
-    throw new IdentityError('rejected', 'The token’s signature is not its issuer’s.', { cause });
+    throw new IdentityError('rejected', "The token's signature is not its issuer's.", { cause });
   }
 }
 
@@ -155,7 +155,7 @@ function checkPerson(principal: Principal): void {
   if (principal.kind !== 'person' || principal.actsFor.length > 0) {
     throw new IdentityError(
       'rejected',
-      'Only a person, with their own token, may use the gateway’s own API.',
+      "Only a person, with their own token, may use the gateway's own API.",
     );
   }
 }
@@ -168,7 +168,7 @@ function credentialIdOf({ claims, payload }: CompactJws, issuer: IssuerSettings)
   const { jti } = claims;
   if (jti === undefined) return `sha256:${createHash('sha256').update(payload).digest('hex')}`;
   if (typeof jti !== 'string' || !isPlainName(jti)) {
-    throw new IdentityError('rejected', 'The token’s id (jti) is not a plain, short string.');
+    throw new IdentityError('rejected', "The token's id (jti) is not a plain, short string.");
   }
   return `${issuer.url}#${jti}`;
 }

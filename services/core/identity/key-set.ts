@@ -152,7 +152,7 @@ export class IssuerKeys {
       if (cause instanceof errors.JWKSNoMatchingKey) return null;
       if (cause instanceof errors.JWKSMultipleMatchingKeys) {
         // OpenID Connect Core section 10.1: with several keys, `kid` is required.
-        const message = 'The token does not say which of its issuer’s keys signed it (kid).';
+        const message = "The token does not say which of its issuer's keys signed it (kid).";
         throw new IdentityError('rejected', message, { cause });
       }
       throw new IdentityError('rejected', 'The key that signed the token cannot be used.', { cause });

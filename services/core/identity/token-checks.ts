@@ -23,7 +23,7 @@ export function checkToken(
 ): number {
   checkType(type, claims, issuer);
   if (claims['iss'] !== issuer.url)
-    throw rejected('The token’s issuer (iss) is not the one whose key signed it.');
+    throw rejected("The token's issuer (iss) is not the one whose key signed it.");
   checkAudience(claims['aud'], audience);
   const expiresAtMs = checkTimes(claims, issuer, nowMs);
   if (typeof claims['sub'] !== 'string') throw rejected('The token has no subject (sub).');
@@ -94,7 +94,7 @@ function checkTimes(claims: ClaimObject, issuer: IssuerSettings, nowMs: number):
 function timestampMs(claims: ClaimObject, name: 'exp' | 'iat' | 'nbf'): number {
   const seconds = claims[name];
   if (typeof seconds !== 'number' || seconds < 0 || seconds > maxTimestampSeconds) {
-    throw rejected(`The token’s ${name} is missing or not a number of seconds.`);
+    throw rejected(`The token's ${name} is missing or not a number of seconds.`);
   }
   return Math.floor(seconds * 1000);
 }

@@ -48,7 +48,7 @@ export function principalOf(
   // issuer's word.
   if (actor.party.issuer !== issuer.url && isConfiguredIssuer(actor.party.issuer)) {
     throw rejected(
-      'The token’s actor (act.iss) belongs to another issuer of this gateway, which alone can vouch for it.',
+      "The token's actor (act.iss) belongs to another issuer of this gateway, which alone can vouch for it.",
     );
   }
   const actsFor = [subject, ...earlier.map(({ party }) => party)];
@@ -69,15 +69,15 @@ function actorsOf(claims: ClaimObject, issuer: IssuerSettings): readonly Actor[]
   let holder = claims;
   while (Object.hasOwn(holder, 'act')) {
     const act = holder['act'];
-    if (!isObject(act)) throw rejected('The token’s act claim is not an object (RFC 8693 section 4.1).');
+    if (!isObject(act)) throw rejected("The token's act claim is not an object (RFC 8693 section 4.1).");
     if (actors.length === maxActors)
-      throw rejected(`The token’s act claim names more than ${maxActors} actors.`);
+      throw rejected(`The token's act claim names more than ${maxActors} actors.`);
     // Configs that take the subject from another claim know people by it: by that name they approve, so by that name
     // they have to stand here, if the issuer says it.
     const subject = claimAt(act, issuer.claims.subject) ?? act['sub'];
     const actorIssuer = Object.hasOwn(act, 'iss') ? act['iss'] : issuer.url;
     if (typeof actorIssuer !== 'string' || !isPlainName(actorIssuer, maxIssuerCharacters)) {
-      throw rejected('An actor’s issuer (act.iss) is not a plain string.');
+      throw rejected("An actor's issuer (act.iss) is not a plain string.");
     }
     actors.push({ party: { issuer: actorIssuer, subject: nameOf(subject, 'actor (act.sub)') }, claims: act });
     holder = act;
@@ -88,7 +88,7 @@ function actorsOf(claims: ClaimObject, issuer: IssuerSettings): readonly Actor[]
 function nameOf(value: ClaimValue | undefined, what: string): string {
   if (value === undefined || value === null) throw rejected(`The token has no ${what}.`);
   if (typeof value !== 'string' || !isPlainName(value)) {
-    throw rejected(`The token’s ${what} is not a plain, short, visible string.`);
+    throw rejected(`The token's ${what} is not a plain, short, visible string.`);
   }
   return value;
 }
@@ -99,7 +99,7 @@ function kindOf(claims: ClaimObject, issuer: IssuerSettings, otherwise: Principa
   if (value === undefined) return otherwise;
   const kind = principalKinds.find((known) => known === value);
   if (kind === undefined) {
-    throw rejected(`The token’s kind (${path}) is none of ${principalKinds.join(', ')}.`);
+    throw rejected(`The token's kind (${path}) is none of ${principalKinds.join(', ')}.`);
   }
   return kind;
 }
@@ -121,12 +121,12 @@ function groupsOf(claims: ClaimObject, path: string): readonly string[] {
   const value = claimAt(claims, path);
   if (value === undefined || value === null) return [];
   const list = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(list)) throw rejected(`The token’s groups (${path}) are neither a string nor a list.`);
+  if (!Array.isArray(list)) throw rejected(`The token's groups (${path}) are neither a string nor a list.`);
   if (list.length > maxGroups) throw rejected(`The token has more than ${maxGroups} groups (${path}).`);
   const groups = new Set<string>();
   for (const group of list) {
     if (typeof group !== 'string' || !isPlainName(group) || patternOrStep.test(group)) {
-      throw rejected(`One of the token’s groups (${path}) is not a plain name.`);
+      throw rejected(`One of the token's groups (${path}) is not a plain name.`);
     }
     groups.add(group);
   }

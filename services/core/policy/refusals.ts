@@ -18,7 +18,7 @@ const deny = (reason: Reason, message: string, hint: string, rule: RuleRef | nul
 export const shown = (text: string): string =>
   text.length <= maxShownResourceCharacters
     ? visibleText(text)
-    : `${visibleText(text.slice(0, maxShownResourceCharacters))}…`;
+    : `${visibleText(text.slice(0, maxShownResourceCharacters))}...`;
 
 const sentences = (...parts: readonly (string | null)[]): string =>
   parts.filter((part) => part !== null && part !== '').join(' ');
