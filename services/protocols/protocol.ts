@@ -1,11 +1,12 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { z } from 'zod';
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
 import type { Effect, Intent } from '../core/model/action.ts';
 import type { SourceAddress } from '../core/model/address.ts';
 import type { Clock } from '../core/model/clock.ts';
-import type { Mask, Obligations } from '../core/model/decision.ts';
+import type { Mask, Obligations, RuleOutcome } from '../core/model/decision.ts';
 import type { Identity, VerifiedCertificate } from '../core/model/identity.ts';
 import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
@@ -27,8 +28,11 @@ export interface ConfigParts {
 /** A condition that a rule may carry, in the protocol's own words (`tables: [app.*]`). */
 export interface EffectCondition {
   readonly schema: z.ZodType;
-  /** `value` is the schema's output. Called once a policy is loaded, never on the hot path. */
-  compile(value: unknown): (effect: Effect) => boolean;
+  /**
+   * `value` is the schema's output. Called once a policy is loaded, never on the hot path. What a rule with outcome `allow` matches it
+   * must cover whole (every column that is read); for `deny` and `hold` any part is enough (one such column).
+   */
+  compile(value: unknown, outcome: RuleOutcome): (effect: Effect) => boolean;
 }
 
 /** What a protocol adds to the policy language. */
@@ -55,10 +59,8 @@ export interface ListenerTls {
   readonly context: SecureContext;
   /** Refuse clients that do not ask for TLS. */
   readonly required: boolean;
-  /** Ask for a client certificate; it is verified against the listener's client CA. */
+  /** Ask for a client certificate; it is verified against the CA in the context. */
   readonly clientCertificates: boolean;
-  /** What the client has shown in a finished handshake; null for nothing. @throws IdentityError when it does not verify */
-  certificateOf(socket: TLSSocket): VerifiedCertificate | null;
 }
 
 /** What an engine is given by main.ts. */
@@ -68,7 +70,11 @@ export interface EngineServices<Target> {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The key of pseudonyms (`hash`): the gateway's own, and the same after a restart. */
+  readonly maskingKey: KeyObject;
   tls(listener: ListenerName): ListenerTls | null;
+  /** The names in a certificate that TLS has verified. @throws IdentityError when they cannot be read safely */
+  readCertificate(peer: X509Certificate): VerifiedCertificate;
   /** The target of this name with this protocol, as the config says now. */
   target(name: TargetName): Target | null;
 }
@@ -76,27 +82,30 @@ export interface EngineServices<Target> {
 /** A protocol at work in one process. */
 export interface Engine {
   accept(connection: AcceptedConnection): void;
-  /** Targets may have changed; sessions that run go on. */
-  reload(): void;
   /** Ends every session with the protocol's own words for "shutting down". */
   close(): Promise<void>;
 }
 
-/** A finding of `check --online` about a target. */
-export interface OnlineProblem {
-  readonly severity: 'error' | 'warning';
+/** A name pattern as a policy uses it: `app.users` under `tables`; a mask's stand under `fields`. */
+export interface UsedPattern {
+  readonly condition: string;
+  readonly pattern: string;
+}
+
+/** A pattern that names nothing in the target. */
+export interface UnmatchedPattern {
+  readonly used: UsedPattern;
   readonly message: string;
-  /** The pattern in a policy that names what is not there; the caller finds its line. */
-  readonly pattern: string | null;
 }
 
 /** What `policy explain` and `check --online` need of a target: its catalog, without a session. */
 export interface Analyst {
+  /** What the text would do in a session in which the texts of `sessionSetup` were run before. */
   analyse(text: string, sessionSetup: readonly string[]): Promise<Intent>;
-  /** `app.users.email -> email`: the masks that these obligations put on what the text would return. */
+  /** `app.users.email -> email`: the masks that these obligations put on what the text would return. `intent` comes from `analyse`. */
   masks(intent: Intent, obligations: Obligations): readonly string[];
-  /** Patterns (tables, columns, functions, mask fields) that match nothing in the catalog. */
-  unmatched(patterns: readonly string[]): readonly OnlineProblem[];
+  /** Which of these match nothing in the catalog. */
+  unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[];
   close(): Promise<void>;
 }
 

@@ -32,6 +32,10 @@ export const reasons = [
 ] as const;
 export type Reason = (typeof reasons)[number];
 
+/** What a rule says about what it matches; a decision is made of these. */
+export const ruleOutcomes = ['allow', 'deny', 'hold'] as const;
+export type RuleOutcome = (typeof ruleOutcomes)[number];
+
 export interface RuleRef {
   readonly policy: PolicyName;
   readonly rule: RuleName;

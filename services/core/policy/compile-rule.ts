@@ -1,3 +1,4 @@
+import type { RuleOutcome } from '../model/decision.ts';
 import { policyName, ruleName } from '../model/ids.ts';
 import type { SourceDocument, ValuePath } from '../model/problem.ts';
 import { compileApproval } from './approval.ts';
@@ -57,7 +58,8 @@ export class RuleCompiler {
     const conditions = Object.fromEntries(Object.entries(value).filter(([key]) => !ruleKeys.includes(key)));
     const parsed = ruleSchema.safeParse(common);
     if (!parsed.success) this.#problems.schema(site.document, site.path, parsed.error.issues);
-    const tests = this.#tests(site, conditions);
+    // A rule without a sound outcome is dropped below; until then its conditions are checked like those of any other.
+    const tests = this.#tests(site, conditions, parsed.data?.outcome ?? 'deny');
     this.#checkWords(site, common, Object.keys(conditions));
     this.#checkOutcome(site, common);
     if (!parsed.success || this.#errors() > before) return null;
@@ -72,7 +74,11 @@ export class RuleCompiler {
   }
 
   /** The rule's conditions in each protocol that knows them. */
-  #tests(site: RuleSite, conditions: PlainObject): ReadonlyMap<string, readonly EffectTest[]> {
+  #tests(
+    site: RuleSite,
+    conditions: PlainObject,
+    outcome: RuleOutcome,
+  ): ReadonlyMap<string, readonly EffectTest[]> {
     const tests = new Map<string, EffectTest[]>();
     for (const [name, value] of Object.entries(conditions)) {
       const path = [...site.path, name];
@@ -83,7 +89,8 @@ export class RuleCompiler {
         spoken = true;
         const parsed = condition.schema.safeParse(value);
         if (parsed.success) {
-          const test = { name, text: conditionText(value), matches: condition.compile(parsed.data) };
+          const matches = condition.compile(parsed.data, outcome);
+          const test = { name, text: conditionText(value), matches };
           tests.set(protocol, [...(tests.get(protocol) ?? []), test]);
         } else {
           this.#problems.schema(site.document, path, parsed.error.issues);

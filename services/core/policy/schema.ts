@@ -1,5 +1,6 @@
 /** How a policy is written: the same for YAML, for TypeScript's plain result, and for an editor's JSON Schema. */
 import { z } from 'zod';
+import { ruleOutcomes } from '../model/decision.ts';
 import { principalKinds } from '../model/principal.ts';
 import { durationText } from '../model/quantity.ts';
 import { listenersSchema, sourcesSchema } from './conditions/origin.ts';
@@ -77,9 +78,6 @@ export const approvalSchema = strict({
 });
 export type ApprovalSource = z.output<typeof approvalSchema>;
 
-const outcomes = ['allow', 'deny', 'hold'] as const;
-export type Outcome = (typeof outcomes)[number];
-
 const agentText = z.string().min(1).max(maxMessageCharacters);
 
 const ruleShape = {
@@ -91,7 +89,7 @@ const ruleShape = {
   sources: sourcesSchema.exactOptional(),
   listeners: listenersSchema.exactOptional(),
   parameters: parametersSchema.exactOptional(),
-  outcome: word('an outcome', outcomes),
+  outcome: word('an outcome', ruleOutcomes),
   message: agentText.exactOptional(),
   hint: agentText.exactOptional(),
   approval: approvalSchema.exactOptional(),

@@ -1,14 +1,14 @@
 import type { z } from 'zod';
 import type { Effect } from '../model/action.ts';
-import type { Mask } from '../model/decision.ts';
+import type { Mask, RuleOutcome } from '../model/decision.ts';
 import { InvariantError } from '../model/errors.ts';
 import type { ListenerName, TargetName } from '../model/ids.ts';
 
 /** A condition in a protocol's own words; see `PolicyWords` in protocols/protocol.ts, which fits this. */
 export interface ProtocolCondition {
   readonly schema: z.ZodType;
-  /** `value` is the schema's output. */
-  compile(value: unknown): (effect: Effect) => boolean;
+  /** `value` is the schema's output; see `EffectCondition` for what the outcome is for. */
+  compile(value: unknown, outcome: RuleOutcome): (effect: Effect) => boolean;
 }
 
 /** What a protocol adds to the policy language. Policy knows no protocol, so it names the shape and not the type. */

@@ -115,6 +115,23 @@ audit:
     enabled: true
     maxResultSize: 32KiB
     maxSessionSize: 1048576
+console:
+  operators:
+    - groups: [sre]
+      subjects: [oncall]
+      kinds: [person]
+      issuers: [https://login.example.com]
+      claims:
+        level: [3]
+      actingFor: [eve]
+  auditors:
+    - groups: [audit]
+      subjects: [anna]
+      kinds: [person]
+      issuers: [https://login.example.com]
+      claims:
+        level: [4]
+      actingFor: [eve]
 limits:
   listener:
     maxConnections: 500

@@ -79,6 +79,7 @@ describe('the smallest config', () => {
         signingKey: null,
         transcripts: { enabled: true, maxResultBytes: 65_536, maxSessionBytes: 16_777_216 },
       },
+      console: { operators: [], auditors: [] },
     });
   });
 
@@ -205,6 +206,28 @@ describe('a config with every key', () => {
         signingKey: expect.any(Secret),
         transcripts: { enabled: true, maxResultBytes: 32_768, maxSessionBytes: 1_048_576 },
       },
+      console: {
+        operators: [
+          {
+            groups: ['sre'],
+            subjects: ['oncall'],
+            kinds: ['person'],
+            issuers: ['https://login.example.com'],
+            claims: { level: [3] },
+            actingFor: ['eve'],
+          },
+        ],
+        auditors: [
+          {
+            groups: ['audit'],
+            subjects: ['anna'],
+            kinds: ['person'],
+            issuers: ['https://login.example.com'],
+            claims: { level: [4] },
+            actingFor: ['eve'],
+          },
+        ],
+      },
     });
     expect(settings?.gateway.listeners[0]?.tls?.key.reveal()).toBe(fixture.server.key.trimEnd());
     expect(settings?.approvals.redisUrl?.reveal()).toBe(fullEnv.REDIS_URL);
@@ -246,7 +269,7 @@ describe('the file itself', () => {
 
   test('that is empty lacks its sections', () => {
     expect(load('').told).toEqual([
-      '1:1: error: the file: must hold sections: gateway, identity, targets, policies, approvals, audit, limits',
+      '1:1: error: the file: must hold sections: gateway, identity, targets, policies, approvals, audit, console, limits',
     ]);
     expect(load('{}').told).toEqual([
       '1:1: error: gateway: is missing',
@@ -332,6 +355,13 @@ describe('warnings', () => {
     expect(told).toEqual([
       '11:24: warning: identity.issuers[0].consoleAudience: lets nobody approve: only a person may, and ' +
         'claims.defaultKind makes everybody an agent; name the claim that tells people from programs (claims.kind)',
+    ]);
+  });
+
+  test('auditors who cannot log in', () => {
+    const { told } = warn(`${smallest}console: {auditors: [{groups: [audit]}]}\n`);
+    expect(told).toEqual([
+      '18:21: warning: console.auditors: are nobody as long as no issuer has a consoleAudience: people could not log in',
     ]);
   });
 

@@ -53,7 +53,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a key with an escape in it': after(
     end,
     '"\\e[31m": 1',
-    '18:1: error: "\\u001b[31m": unknown key; known are gateway, identity, targets, policies, approvals, audit, limits',
+    '18:1: error: "\\u001b[31m": unknown key; known are gateway, identity, targets, policies, approvals, audit, console, limits',
   ),
   'a key twice': after(
     listener,
@@ -394,6 +394,13 @@ const cases: Readonly<Record<string, Case>> = {
     '11:28: error: identity.disabled[0].claims.a[0]: is not of the form that is wanted here',
   ),
 
+  // Console
+  'an operator who is everybody': after(
+    end,
+    'console: {operators: [{}]}',
+    '18:23: error: console.operators[0]: matches everybody: give at least one condition',
+  ),
+
   // Targets
   'a target of an unknown protocol, and nothing more of it': instead(
     'protocol: postgres\n    host',
@@ -528,7 +535,7 @@ oops: !!str 1
     '13:12: error: targets[1].name: is the name of a target already, on line 12',
     '14:12: error: policies[0]: the file DIR/none.yaml does not exist',
     '15:21: error: audit.signingKey: the environment variable NOBODY is not set',
-    '16:1: error: oops: unknown key; known are gateway, identity, targets, policies, approvals, audit, limits',
+    '16:1: error: oops: unknown key; known are gateway, identity, targets, policies, approvals, audit, console, limits',
     '16:7: error: Tags (!name) are not used here: write the value without one.',
   ]);
 });

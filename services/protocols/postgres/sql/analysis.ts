@@ -137,6 +137,7 @@ export interface CopyOut {
 export interface StatementFacts {
   /** The statement's own text, cut out of the whole. */
   readonly text: string;
+  /** DECLARE does what its cursor will do; PREPARE does nothing yet: each EXECUTE is decided. */
   readonly effects: readonly PostgresEffect[];
   readonly opaque: readonly OpaqueReason[];
   readonly versions: readonly string[];
@@ -155,6 +156,8 @@ export interface StatementFacts {
   readonly copyOut: CopyOut | null;
   /** BEGIN, COMMIT and the like; null for everything else. `ends` is true when no transaction is open afterwards. */
   readonly transaction: { readonly ends: boolean } | null;
+  /** It makes the search path empty: what comes behind it may be looked up with or without the pinned one. */
+  readonly emptiesSearchPath: boolean;
   /** SQL-visible command class for spans and logs: `SELECT`, `COPY`, `ALTER TABLE`. */
   readonly command: string;
 }

@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import type { Effect } from '../../core/model/action.ts';
+import type { Mask, RuleOutcome } from '../../core/model/decision.ts';
+import type { EffectCondition, PolicyWords } from '../protocol.ts';
+import { opaqueReasons, type PostgresEffect, verbs } from './sql/analysis.ts';
+import { isSystemSchema } from './sql/catalog.ts';
+import { namePart, splitDotted } from './sql/names.ts';
+
+/** A dotted name with stars: `app.*`, `*.secrets`, `app.users.email`; a lone `*` is everything. */
+interface NamePattern {
+  /** Null is everything, whatever its parts. */
+  readonly parts: readonly PatternPart[] | null;
+}
+
+interface PatternPart {
+  readonly text: string;
+  /** A quoted part is a name as it stands, stars and all. */
+  readonly expression: RegExp | null;
+}
+
+const quotedPart = /^"(?:[^"]|"")*"$/;
+
+/** Parts between dots, quoted ones whole. Null when a part is empty or a quote stands alone. */
+function splitPattern(text: string): readonly string[] | null {
+  if (splitDotted(text) === null) return null;
+  return text.match(/"(?:[^"]|"")*"|[^."]+/g);
+}
+
+function parsePattern(text: string): NamePattern | null {
+  if (text === '*') return { parts: null };
+  const parts = splitPattern(text);
+  return parts === null ? null : { parts: parts.map(parsePart) };
+}
+
+function parsePart(part: string): PatternPart {
+  if (quotedPart.test(part)) return { text: part.slice(1, -1).replaceAll('""', '"'), expression: null };
+  return { text: part, expression: part.includes('*') ? globExpression(part, '') : null };
+}
+
+/** A star is any run of characters. */
+const globExpression = (glob: string, flags: string): RegExp =>
+  new RegExp(`^${glob.split('*').map(escapeExpression).join('.*')}$`, `s${flags}`);
+
+const escapeExpression = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`);
+
+const matchesPart = ({ text, expression }: PatternPart, name: string): boolean =>
+  expression === null ? text === name : expression.test(name);
+
+/**
+ * In an allow rule a star at the beginning of the schema stands for the database's own schemas, never for pg_catalog and
+ * information_schema: pg_authid, pg_stats and pg_read_file are allowed by those who name them.
+ */
+function matchesName(pattern: NamePattern, name: readonly string[], outcome: RuleOutcome): boolean {
+  const { parts } = pattern;
+  const schemaPattern = parts?.[0]?.text ?? '*';
+  const schema = name[0] ?? '';
+  if (outcome === 'allow' && name.length > 1 && isSystemSchema(schema) && schemaPattern.startsWith('*')) {
+    return false;
+  }
+  if (parts === null) return true;
+  return parts.length === name.length && parts.every((part, at) => matchesPart(part, name[at] ?? ''));
+}
+
+/** Names come from the analysis, which quotes what needs it; one that does not split is of nothing that a pattern can mean. */
+const nameParts = (name: string): readonly string[] => splitDotted(name) ?? [name];
+
+const patternSchema = (partNames: readonly string[], example: string) =>
+  z.string().superRefine((text, context) => {
+    const problem = patternProblem(text, partNames, example);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
+
+function patternProblem(text: string, partNames: readonly string[], example: string): string | null {
+  const pattern = parsePattern(text);
+  const wanted = `${partNames.join('.')}, as in ${example}`;
+  const plain = splitPattern(text)?.map(withoutNeedlessQuotes).join('.');
+  // One spelling for one name: effects quote only what needs it.
+  if (plain !== undefined && plain !== text) return `"${text}" needs no quotes; write ${plain}`;
+  if (pattern === null) return `"${text}" is not a name or pattern; write ${wanted}`;
+  if (pattern.parts === null || pattern.parts.length === partNames.length) return null;
+  return `"${text}" has ${pattern.parts.length} parts; write ${wanted}`;
+}
+
+const withoutNeedlessQuotes = (part: string): string =>
+  quotedPart.test(part) ? namePart(part.slice(1, -1).replaceAll('""', '"')) : part;
+
+/** Effects of this protocol come from its own analysis. */
+const asPostgres = (effect: Effect): PostgresEffect => effect as PostgresEffect;
+
+/** `value` has passed the condition's schema: a list of strings. */
+const listed = (value: unknown): readonly string[] => z.array(z.string()).parse(value);
+
+const patternsOf = (value: unknown): readonly NamePattern[] =>
+  listed(value).flatMap((text) => parsePattern(text) ?? []);
+
+/** A condition on one name of the effect. */
+const nameCondition = (
+  partNames: readonly string[],
+  example: string,
+  nameOf: (effect: PostgresEffect) => string | null,
+): EffectCondition => ({
+  schema: z.array(patternSchema(partNames, example)),
+  compile(value: unknown, outcome: RuleOutcome) {
+    const patterns = patternsOf(value);
+    return (effect) => {
+      const name = nameOf(asPostgres(effect));
+      if (name === null) return false;
+      const parts = nameParts(name);
+      return patterns.some((pattern) => matchesName(pattern, parts, outcome));
+    };
+  },
+});
+
+const columnParts = ['schema', 'table', 'column'];
+const columnExample = 'app.users.email or app.*.email';
+
+const columns: EffectCondition = {
+  schema: z.array(patternSchema(columnParts, columnExample)),
+  compile(value: unknown, outcome: RuleOutcome) {
+    const patterns = patternsOf(value);
+    const matches = (name: readonly string[]): boolean =>
+      patterns.some((pattern) => matchesName(pattern, name, outcome));
+    return (effect) => {
+      const { verb, relation, columns: named } = asPostgres(effect);
+      if (relation === null) return false;
+      if (outcome !== 'allow') return named.some((column) => matches(nameParts(column)));
+      if (named.length > 0) return named.every((column) => matches(nameParts(column)));
+      // SELECT count(*) names no column: as in PostgreSQL, whoever may read one column may count the rows.
+      const table = nameParts(relation);
+      return verb === 'select' && patterns.some((pattern) => matchesTableOf(pattern, table, outcome));
+    };
+  },
+};
+
+const matchesTableOf = ({ parts }: NamePattern, table: readonly string[], outcome: RuleOutcome): boolean =>
+  matchesName({ parts: parts === null ? null : parts.slice(0, 2) }, table, outcome);
+
+const settings: EffectCondition = {
+  schema: z.array(z.string().min(1)),
+  compile(value: unknown) {
+    // Parameter names are compared without case, and a custom one has a dot in it.
+    const expressions = listed(value).map((glob) => globExpression(glob, 'i'));
+    return (effect) => {
+      const { setting } = asPostgres(effect);
+      return setting !== null && expressions.some((expression) => expression.test(setting));
+    };
+  },
+};
+
+const objects: EffectCondition = {
+  schema: z.array(z.string().min(1)),
+  compile(value: unknown) {
+    const kinds = new Set(listed(value).map((kind) => kind.toLowerCase()));
+    return (effect) => {
+      const { objectKind } = asPostgres(effect);
+      return objectKind !== null && kinds.has(objectKind);
+    };
+  },
+};
+
+const maskPatterns = new WeakMap<Mask, readonly NamePattern[]>();
+
+function patternsOfMask(mask: Mask): readonly NamePattern[] {
+  let patterns = maskPatterns.get(mask);
+  if (patterns === undefined) {
+    patterns = patternsOf(mask.fields);
+    maskPatterns.set(mask, patterns);
+  }
+  return patterns;
+}
+
+/** Whether a name (`app.users`) fits a pattern that has passed its condition's schema. */
+export function nameMatcher(pattern: string): (name: string) => boolean {
+  const patterns = patternsOf([pattern]);
+  return (name) => patterns.some((each) => matchesName(each, nameParts(name), 'deny'));
+}
+
+/** Whether one of the mask's field patterns names this column (`app.users.email`). */
+export function isMaskedColumn(mask: Mask, column: string): boolean {
+  const name = nameParts(column);
+  return patternsOfMask(mask).some((pattern) => matchesName(pattern, name, 'deny'));
+}
+
+export const postgresPolicy: PolicyWords = {
+  verbs,
+  opaqueReasons,
+  conditions: {
+    tables: nameCondition(['schema', 'table'], 'app.users, app.* or *.secrets', (effect) => effect.relation),
+    columns,
+    functions: nameCondition(
+      ['schema', 'function'],
+      'app.cleanup or pg_catalog.pg_get_*',
+      (effect) => effect.function,
+    ),
+    settings,
+    objects,
+  },
+  usesInCondition(mask, effect) {
+    const { conditionColumns } = asPostgres(effect);
+    if (conditionColumns.length === 0) return false;
+    return conditionColumns.some((column) => isMaskedColumn(mask, column));
+  },
+  fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
+};

@@ -1,0 +1,122 @@
+/** A whole text -> what it means on one catalog. Runs on the event loop for small texts and in the worker for large ones. */
+import type { RawStmt } from 'libpg-query';
+import type { Unacceptable } from '../../../core/model/action.ts';
+import { targetName } from '../../../core/model/ids.ts';
+import type { Analysis, OpaqueReason, PostgresEffect, StatementFacts } from './analysis.ts';
+import type { Catalog } from './catalog.ts';
+import type { CatalogContext, Context } from './context.ts';
+import type { TooComplexError } from './errors.ts';
+import { emptySearchPath, searchPath } from './names.ts';
+import type { Parsed } from './parse.ts';
+import { queries } from './queries.ts';
+import { Budget } from './scope.ts';
+import { TextCutter } from './statement-text.ts';
+import { statementFacts } from './statements.ts';
+import { Types } from './types.ts';
+
+/** What a text's meaning depends on beside its catalog. Plain data: it is sent to the worker. */
+export interface Circumstances {
+  readonly target: string;
+  /** As the session was opened with it, in order. */
+  readonly searchPath: readonly string[];
+  /** The session may have made its search path empty: names are looked up with and without the pinned one. */
+  readonly emptySearchPath: boolean;
+}
+
+export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed): CatalogContext {
+  return {
+    catalog,
+    types: new Types(catalog),
+    views: new Map(),
+    functionChoices: new Map(),
+    operatorChoices: new Map(),
+    parse,
+  };
+}
+
+/** @throws TooComplexError where the text needs more than `steps` of work, or is too deep. */
+export function analyseParsed(
+  text: string,
+  statements: readonly RawStmt[],
+  circumstances: Circumstances,
+  base: CatalogContext,
+  steps: number,
+): Analysis {
+  const pinned = base.catalog.usable(searchPath(circumstances.searchPath));
+  const either = [pinned, base.catalog.usable(emptySearchPath)];
+  let paths = circumstances.emptySearchPath ? either : [pinned];
+  const budget = new Budget(steps);
+  const cutter = new TextCutter(text);
+  const facts = statements.flatMap(({ stmt, stmt_location, stmt_len }): readonly StatementFacts[] => {
+    if (stmt === undefined) return [];
+    const context: Omit<Context, 'findings'> = {
+      ...base,
+      paths,
+      pathKey: JSON.stringify(paths),
+      pinnedSearchPath: circumstances.searchPath,
+      budget,
+      within: [],
+      queries,
+    };
+    const statement = statementFacts(stmt, cutter.cut(stmt_location ?? 0, stmt_len ?? 0), context);
+    if (statement.emptiesSearchPath) paths = either;
+    return [statement];
+  });
+  return {
+    statements: facts,
+    intent: {
+      protocol: 'postgres',
+      target: targetName(circumstances.target),
+      text,
+      commands: facts.length,
+      effects: mergeEffects(facts),
+      opaque: [...new Set(facts.flatMap((one): readonly OpaqueReason[] => one.opaque))],
+      versions: [...new Set(facts.flatMap((one) => one.versions))],
+      unacceptable: null,
+    },
+  };
+}
+
+/** A text that is refused whatever the policy says. */
+export const refusal = (text: string, target: string, unacceptable: Unacceptable): Analysis => ({
+  statements: [],
+  intent: {
+    protocol: 'postgres',
+    target: targetName(target),
+    text,
+    commands: 1,
+    effects: [],
+    opaque: [],
+    versions: [],
+    unacceptable,
+  },
+});
+
+export const tooComplex = (why: TooComplexError): Unacceptable => ({
+  reason: 'too-large',
+  message: `The statement cannot be analysed: ${why.message}.`,
+  hint: 'Write it simpler, or in several statements.',
+});
+
+/** The same effect of several statements is one effect on all their columns. */
+export function mergeEffects(
+  statements: readonly Pick<StatementFacts, 'effects'>[],
+): readonly PostgresEffect[] {
+  const [only, ...more] = statements;
+  if (only !== undefined && more.length === 0) return only.effects;
+  const merged = new Map<string, PostgresEffect>();
+  for (const { effects } of statements) {
+    for (const effect of effects) {
+      const key = JSON.stringify([effect.verb, effect.resource, effect.setting, effect.objectKind]);
+      const other = merged.get(key);
+      merged.set(key, other === undefined ? effect : mergeTwo(other, effect));
+    }
+  }
+  return [...merged.values()];
+}
+
+const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect => ({
+  ...left,
+  columns: [...new Set([...left.columns, ...right.columns])],
+  conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
+});

@@ -1,0 +1,139 @@
+import { LRUCache } from 'lru-cache';
+import type { TargetName } from '../../../core/model/ids.ts';
+import { analyseParsed, type Circumstances, catalogContext, refusal } from './analyse-text.ts';
+import type { Analysis } from './analysis.ts';
+import type { CatalogCache, LoadedCatalog } from './catalog-cache.ts';
+import type { CatalogContext } from './context.ts';
+import { TooComplexError } from './errors.ts';
+import type { LargeTexts } from './large-texts.ts';
+import { maxAnalysisStepsOnEventLoop, maxCachedAnalysesBytes, maxCachedAnalysisBytes } from './limits.ts';
+import { type Parsed, parseOnEventLoop } from './parse.ts';
+
+export interface AnalyserOptions {
+  readonly target: TargetName;
+  readonly catalogs: CatalogCache;
+  /**
+   * The schemas of the pinned search_path, as the StartupMessage says them. End it with pg_temp: PostgreSQL looks there first where it
+   * is not listed, and a temporary table could then stand for any unqualified name.
+   */
+  readonly searchPath: readonly string[];
+  readonly largeTexts: LargeTexts;
+}
+
+/** What of the session's state changes what a text means. */
+export interface SessionState {
+  /**
+   * An empty search_path may be in force: some statement has set it (it is always permitted), and no one can tell whether a
+   * ROLLBACK has undone that. Names are then looked up both ways, and what either finds counts.
+   */
+  readonly emptySearchPath: boolean;
+}
+
+export const freshSession: SessionState = { emptySearchPath: false };
+
+/** Says what texts mean on one target. The same text on the same catalog gives the same object. */
+export interface Analyser {
+  /**
+   * At once for texts that are known or small, nearly all; a promise for those that go to the worker. Never throws or rejects
+   * for what a client sends: a text that cannot be analysed is `unacceptable`, or opaque.
+   */
+  analyse(text: string, session?: SessionState): Analysis | Promise<Analysis>;
+}
+
+export const createAnalyser = (options: AnalyserOptions): Analyser => new CachingAnalyser(options);
+
+type Cache = LRUCache<string, Analysis>;
+
+class CachingAnalyser implements Analyser {
+  readonly #options: AnalyserOptions;
+  readonly #pinned: Cache = newCache();
+  readonly #either: Cache = newCache();
+  /** Large texts that are being analysed: the same text is not analysed twice at once. */
+  readonly #running = new Map<string, Promise<Analysis>>();
+  #loaded: LoadedCatalog;
+  #context: CatalogContext;
+
+  constructor(options: AnalyserOptions) {
+    this.#options = options;
+    this.#loaded = options.catalogs.loaded;
+    this.#context = catalogContext(this.#loaded.catalog, parseDefinition);
+  }
+
+  analyse(text: string, { emptySearchPath }: SessionState = freshSession): Analysis | Promise<Analysis> {
+    if (this.#options.catalogs.loaded !== this.#loaded) this.#changeCatalog();
+    const cache = emptySearchPath ? this.#either : this.#pinned;
+    return cache.get(text) ?? this.#analyseAnew(text, emptySearchPath, cache);
+  }
+
+  #changeCatalog(): void {
+    this.#options.largeTexts.forget(this.#loaded);
+    this.#loaded = this.#options.catalogs.loaded;
+    this.#context = catalogContext(this.#loaded.catalog, parseDefinition);
+    this.#pinned.clear();
+    this.#either.clear();
+    this.#running.clear();
+  }
+
+  #analyseAnew(text: string, emptySearchPath: boolean, cache: Cache): Analysis | Promise<Analysis> {
+    const { target, searchPath } = this.#options;
+    const parsed = parseOnEventLoop(text);
+    const circumstances: Circumstances = { target, searchPath, emptySearchPath };
+    // A text that is refused is not kept: attacks must not drive out what is used.
+    if (parsed !== 'large' && parsed.kind === 'refused') return refusal(text, target, parsed.why);
+    if (parsed === 'large' || parsed.kind === 'broken') return this.#analyseLarge(text, circumstances, cache);
+    try {
+      const steps = maxAnalysisStepsOnEventLoop;
+      const analysis = analyseParsed(text, parsed.statements, circumstances, this.#context, steps);
+      cache.set(text, analysis);
+      return analysis;
+    } catch (thrown) {
+      if (thrown instanceof TooComplexError) return this.#analyseLarge(text, circumstances, cache);
+      throw thrown;
+    }
+  }
+
+  #analyseLarge(text: string, circumstances: Circumstances, cache: Cache): Promise<Analysis> {
+    const key = `${circumstances.emptySearchPath ? 'either' : 'pinned'} ${text}`;
+    const running = this.#running.get(key);
+    if (running !== undefined) return running;
+    const loaded = this.#loaded;
+    const promise = this.#options.largeTexts.analyse(text, circumstances, loaded).then((analysis) => {
+      if (this.#loaded === loaded) {
+        this.#running.delete(key);
+        if (analysis.intent.unacceptable === null) cache.set(text, analysis);
+      }
+      return analysis;
+    });
+    this.#running.set(key, promise);
+    return promise;
+  }
+}
+
+/** A view's definition that is too large for the event loop makes the text that names the view a large one. */
+function parseDefinition(text: string): Parsed {
+  const parsed = parseOnEventLoop(text);
+  if (parsed === 'large' || parsed.kind === 'broken')
+    throw new TooComplexError('a view that it names is large');
+  return parsed;
+}
+
+const newCache = (): Cache =>
+  new LRUCache({
+    maxSize: maxCachedAnalysesBytes,
+    maxEntrySize: maxCachedAnalysisBytes,
+    sizeCalculation: estimatedBytes,
+  });
+
+/** Objects of a handful of fields take some 100 bytes, references 8; strings of the catalog are shared. */
+function estimatedBytes(analysis: Analysis, text: string): number {
+  let objects = 4;
+  let references = 0;
+  for (const statement of analysis.statements) {
+    objects += 2 + statement.effects.length + (statement.outputs?.length ?? 0);
+    references += statement.touched.length;
+    for (const effect of statement.effects)
+      references += effect.columns.length + effect.conditionColumns.length;
+    for (const output of statement.outputs ?? []) references += output.sources.length;
+  }
+  return text.length * 4 + objects * 100 + references * 8;
+}

@@ -1,0 +1,175 @@
+import type { ColumnRef, OpaqueReason, PostgresEffect, Verb } from './analysis.ts';
+import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
+import type { Sources } from './value.ts';
+
+/** An effect while it is being put together. */
+interface Draft {
+  readonly verb: Verb;
+  readonly resource: string;
+  readonly relation: string | null;
+  readonly function: string | null;
+  readonly setting: string | null;
+  readonly objectKind: string | null;
+  readonly columns: Set<string>;
+  readonly conditionColumns: Set<string>;
+}
+
+/** What has been found out about one statement so far. Things found twice count once. */
+export class Findings {
+  /** The statement makes the search path empty: what comes behind it in the text may be read with or without. */
+  emptiesSearchPath = false;
+  readonly #effects = new Map<string, Draft>();
+  /** Drafts of `select`, by relation: every column that is named goes through here. */
+  readonly #selects = new Map<number, Draft>();
+  readonly #opaque = new Set<OpaqueReason>();
+  readonly #versions = new Set<string>();
+  readonly #touched = new Set<Relation>();
+
+  opaque(reason: OpaqueReason): void {
+    this.#opaque.add(reason);
+  }
+
+  /** The statement depends on what this relation is. */
+  touch(relation: Relation): void {
+    if (this.#touched.has(relation)) return;
+    this.#touched.add(relation);
+    if (!relation.system) this.#versions.add(relation.version);
+  }
+
+  version(version: string): void {
+    this.#versions.add(version);
+  }
+
+  select(relation: Relation): void {
+    this.touch(relation);
+    this.#select(relation.oid, relation.text);
+  }
+
+  /** Columns whose values are looked at. */
+  read(sources: Sources): void {
+    for (const source of sources) this.#select(source.relationOid, source.relation).columns.add(source.text);
+  }
+
+  /** Columns whose values decide something else than what stands in an output column. */
+  condition(sources: Sources): void {
+    for (const source of sources) {
+      const select = this.#select(source.relationOid, source.relation);
+      select.columns.add(source.text);
+      select.conditionColumns.add(source.text);
+    }
+  }
+
+  write(verb: Verb, relation: Relation, columns: readonly CatalogColumn[]): void {
+    this.touch(relation);
+    const draft = this.#draft(verb, relation.text, relation.text);
+    for (const column of columns) draft.columns.add(column.text);
+  }
+
+  call(one: CatalogFunction): void {
+    this.callNamed(one.text);
+    if (!isSystemSchema(one.schema)) this.#versions.add(one.version);
+  }
+
+  /** `name` is qualified where the statement qualifies it, or where the catalog knows it. */
+  callNamed(name: string, setting: string | null = null): void {
+    this.#draft('call', name, null, { function: name, setting });
+  }
+
+  set(setting: string): void {
+    this.#draft('set', setting, null, { setting });
+  }
+
+  /** An effect on an object that is no relation, or on one that need not be there yet. */
+  object(verb: Verb, objectKind: string | null, resource: string, relation: string | null = null): void {
+    this.#draft(verb, resource, relation, { objectKind });
+  }
+
+  /** An effect on a relation of the catalog that is no reading or writing of rows. */
+  define(verb: Verb, objectKind: string, resource: string, relation: Relation): void {
+    this.touch(relation);
+    const draft = this.#draft(verb, resource, relation.text, { objectKind });
+    for (const column of relation.columns) draft.columns.add(column.text);
+  }
+
+  /**
+   * Takes over what reading a view does beside giving its columns: they count when they are named. What a materialized view
+   * would run has run when it was filled (`stored`).
+   */
+  readThrough(view: Findings, stored: boolean): void {
+    for (const relation of view.#touched) this.touch(relation);
+    for (const version of view.#versions) this.#versions.add(version);
+    for (const reason of view.#opaque) this.#opaque.add(reason);
+    for (const [key, draft] of view.#effects) {
+      if (stored && draft.verb === 'call') continue;
+      const mine = this.#effects.get(key) ?? { ...draft, columns: new Set(), conditionColumns: new Set() };
+      this.#effects.set(key, mine);
+      // The view's own conditions are its owner's: they are read, not chosen by whoever reads the view.
+      for (const column of draft.conditionColumns) mine.columns.add(column);
+    }
+  }
+
+  /** Every relation that is looked at or changed. */
+  relations(): Iterable<Relation> {
+    return this.#touched;
+  }
+
+  effects(): readonly PostgresEffect[] {
+    return [...this.#effects.values()].map((draft) => ({
+      ...draft,
+      columns: [...draft.columns],
+      conditionColumns: [...draft.conditionColumns],
+    }));
+  }
+
+  opaqueReasons(): readonly OpaqueReason[] {
+    return [...this.#opaque];
+  }
+
+  versions(): readonly string[] {
+    return [...this.#versions];
+  }
+
+  touched(): readonly ColumnRef[] {
+    return [...this.#touched].flatMap((relation) => relation.columns);
+  }
+
+  #select(oid: number, text: string): Draft {
+    let draft = this.#selects.get(oid);
+    if (draft === undefined) {
+      draft = this.#draft('select', text, text);
+      this.#selects.set(oid, draft);
+    }
+    return draft;
+  }
+
+  #draft(
+    verb: Verb,
+    resource: string,
+    relation: string | null,
+    more: {
+      readonly function?: string;
+      readonly setting?: string | null;
+      readonly objectKind?: string | null;
+    } = {},
+  ): Draft {
+    const setting = more.setting ?? null;
+    const objectKind = more.objectKind ?? null;
+    // A zero character cannot stand in a name.
+    const key = [verb, resource, setting, objectKind].join('\0');
+    let draft = this.#effects.get(key);
+    if (draft === undefined) {
+      draft = {
+        verb,
+        resource,
+        relation,
+        function: more.function ?? null,
+        setting,
+        objectKind,
+        columns: new Set(),
+        conditionColumns: new Set(),
+      };
+      this.#effects.set(key, draft);
+    }
+    return draft;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Text that is analysed at all. Dumps and migrations are sent statement by statement; a person who has to approve more
+ * than a mebibyte of SQL approves blindly. The parser makes some 100 bytes of tree of every byte.
+ */
+export const maxTextBytes = 1024 * 1024;
+
+/** Tokens of a text, multiple assignments written out. A megabyte of IN list or of VALUES stays below it. */
+export const maxTokens = 300_000;
+
+/** Statements in one text. Each is decided; 100,000 of them take the parser 0.5 s. */
+export const maxStatements = 1_000;
+
+/**
+ * Parentheses and brackets within one another. PostgreSQL itself gives up at some 2,500 (bison's stack); people and
+ * query builders stay below 50.
+ */
+export const maxNesting = 200;
+
+/**
+ * Texts up to here are parsed on the event loop: 10 ms at worst, measured with chains of operators, which make the deepest
+ * trees (test/bench/sql.bench.ts). The parser's recursion is as deep as the tree, so this also bounds its stack: it overflows
+ * at some 10,000 on Node's default stack, and a module whose stack has overflowed once gives wrong answers for ever after.
+ */
+export const maxTokensOnEventLoop = 2_000;
+export const maxTextBytesOnEventLoop = 64 * 1024;
+
+/** Tree levels below one another that are followed. A thousand operators in a row are a chain, and a chain is no level. */
+export const maxTreeDepth = 400;
+
+/** Names looked up, columns expanded and lineages joined for one text: some 200 ms of work. */
+export const maxAnalysisSteps = 2_000_000;
+
+/** The same on the event loop; over it the text goes to the worker. Some 10 ms. */
+export const maxAnalysisStepsOnEventLoop = 50_000;
+
+/** Views within views. PostgreSQL has no limit of its own but its stack; people stop at five. */
+export const maxViewDepth = 50;
+
+/** PostgreSQL's MaxTupleAttributeNumber: a query with more output columns is an error there. */
+export const maxOutputColumns = 1_664;
+
+/** How long the worker may take for one text before it is killed and replaced: 20 times the slowest text measured. */
+export const workerDeadlineMs = 10_000;
+
+/** Large texts that wait for the worker. One a second is a queue of half a minute, and nobody waits longer. */
+export const maxTextsWaiting = 32;
+
+/** The worker's stack: trees that are 20 times as deep as the event loop's fit. */
+export const workerStackMb = 64;
+/** The worker's heap: the largest tree (maxTokens) takes some 200 MB. */
+export const workerHeapMb = 1_024;
+
+/** Analyses kept for one target, by their estimated size. An agent's working set is some hundreds of texts of 2 KiB. */
+export const maxCachedAnalysesBytes = 32 * 1024 * 1024;
+/** A text over this is analysed each time: keeping it would drive out thousands of others. */
+export const maxCachedAnalysisBytes = 2 * 1024 * 1024;
+
+/** Meanings of function and operator names that are remembered for one catalog; a real application uses some hundreds. */
+export const maxRememberedChoices = 10_000;
+
+/** Rows of one catalog query. 100,000 tables of 10 columns are the largest multi-tenant catalogs that people report. */
+export const maxCatalogRows = 1_000_000;
+
+/** A view's, rule's or function argument list's text in the catalog; a longer one counts as unreadable. */
+export const maxDefinitionCharacters = 256 * 1024;
+
+/** How long the catalog's reader waits for a lock (pg_get_viewdef takes one): a migration must not hold every session. */
+export const catalogLockTimeoutMs = 2_000;
+
+/** Inheritance children whose columns count as sources of the parent's. Partitions are not counted here. */
+export const maxInheritanceChildren = 100;

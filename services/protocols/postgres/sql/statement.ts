@@ -1,0 +1,36 @@
+/** What the analysis of one statement is made of, whatever its kind. */
+import type { Node } from 'libpg-query';
+import type { CopyOut, NameChange, NameUse, OutputColumn, StatementFacts } from './analysis.ts';
+import type { Context } from './context.ts';
+import type { Columns } from './scope.ts';
+
+/** What a statement's handler tells beside its findings. */
+export interface Told {
+  readonly command: string;
+  /** The rows that come back; absent when there are none, or nothing is known of them. */
+  readonly columns?: Columns;
+  readonly nameChange?: NameChange;
+  readonly nameUse?: NameUse;
+  readonly copyIn?: boolean;
+  readonly copyOut?: CopyOut;
+  readonly transaction?: { readonly ends: boolean };
+}
+
+/** A statement on its way through its handler. */
+export interface Frame {
+  readonly context: Context;
+  /** The statement's own text. */
+  readonly text: string;
+  /** Analyses a statement within this one on its own: PREPARE's, DECLARE's. */
+  inner(node: Node, text: string): StatementFacts;
+  /** Analyses a statement within this one as a part of it: EXPLAIN's, CREATE SCHEMA's. */
+  part(node: Node): Told;
+}
+
+/** A column of the server's own making: a plan, a parameter's value. */
+export const ownColumn: OutputColumn = { sources: [], derived: false };
+
+export function outputsOf(columns: Columns | undefined): readonly OutputColumn[] | null {
+  if (columns === undefined || columns.open !== null || columns.fields.length === 0) return null;
+  return columns.fields.map(({ value: { sources, derived } }) => ({ sources, derived }));
+}

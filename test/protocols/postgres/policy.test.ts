@@ -1,0 +1,172 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Mask, RuleOutcome } from '../../../services/core/model/decision.ts';
+import { policyName } from '../../../services/core/model/ids.ts';
+import { postgresPolicy } from '../../../services/protocols/postgres/policy.ts';
+import type { PostgresEffect } from '../../../services/protocols/postgres/sql/analysis.ts';
+
+const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
+  verb: 'select',
+  resource: '',
+  relation: null,
+  columns: [],
+  conditionColumns: [],
+  function: null,
+  setting: null,
+  objectKind: null,
+  ...more,
+});
+
+function matches(
+  condition: string,
+  value: readonly string[],
+  outcome: RuleOutcome,
+  of: PostgresEffect,
+): boolean {
+  const found = postgresPolicy.conditions[condition];
+  if (found === undefined) throw new Error(`no condition ${condition}`);
+  return found.compile(found.schema.parse(value), outcome)(of);
+}
+
+describe('tables and functions', () => {
+  test.each<[readonly string[], string, boolean]>([
+    [['app.users'], 'app.users', true],
+    [['app.users'], 'app.USERS', false],
+    [['app.*'], 'app.users', true],
+    [['app.*'], 'apps.users', false],
+    [['*.secrets'], 'app.secrets', true],
+    [['app.card*'], 'app.cards', true],
+    [['app.card*'], 'app."card.s"', true],
+    [['app.card*'], 'app.discard', false],
+    [['app."*"'], 'app."*"', true],
+    [['app."*"'], 'app.users', false],
+    [['"a.b".c'], '"a.b".c', true],
+    [['a.*'], '"a.b".c', false],
+    [['*'], 'app.users', true],
+    [['audit.*', 'app.*'], 'app.users', true],
+    [[], 'app.users', false],
+    [['app.u+'], 'app.uu', false],
+  ])('%j matches %s: %p', (patterns, name, matching) => {
+    for (const outcome of ['allow', 'deny', 'hold'] as const) {
+      expect(matches('tables', patterns, outcome, effect({ relation: name }))).toBe(matching);
+      expect(matches('functions', patterns, outcome, effect({ verb: 'call', function: name }))).toBe(
+        matching,
+      );
+    }
+  });
+
+  test.each<[string, RuleOutcome, boolean]>([
+    ['*.*', 'allow', false],
+    ['*', 'allow', false],
+    ['*_catalog.*', 'allow', false],
+    ['pg_catalog.*', 'allow', true],
+    ['pg_*.pg_authid', 'allow', true],
+    ['*.*', 'deny', true],
+    ['*', 'deny', true],
+    ['*.pg_authid', 'hold', true],
+  ])('%s in a rule that says %s stands for pg_catalog: %p', (pattern, outcome, matching) => {
+    expect(matches('tables', [pattern], outcome, effect({ relation: 'pg_catalog.pg_authid' }))).toBe(
+      matching,
+    );
+  });
+
+  test('an effect on no table, or on no function, is none that such a condition means', () => {
+    expect(matches('tables', ['*'], 'allow', effect({ verb: 'set', setting: 'role' }))).toBe(false);
+    expect(matches('functions', ['*'], 'allow', effect({ relation: 'app.users' }))).toBe(false);
+  });
+});
+
+describe('columns', () => {
+  const read = (...columns: readonly string[]) => effect({ relation: 'app.users', columns });
+
+  test('an allow rule must name every column, a deny or hold rule one of them', () => {
+    const both = read('app.users.name', 'app.users.ssn');
+    expect(matches('columns', ['app.users.name'], 'allow', both)).toBe(false);
+    expect(matches('columns', ['app.users.name', 'app.*.ssn'], 'allow', both)).toBe(true);
+    expect(matches('columns', ['app.users.ssn'], 'deny', both)).toBe(true);
+    expect(matches('columns', ['app.users.ssn'], 'hold', both)).toBe(true);
+    expect(matches('columns', ['app.users.email'], 'deny', both)).toBe(false);
+  });
+
+  test('counting rows needs a column of the table, and no other verb goes without columns', () => {
+    expect(matches('columns', ['app.users.name'], 'allow', read())).toBe(true);
+    expect(matches('columns', ['app.cards.pan'], 'allow', read())).toBe(false);
+    expect(matches('columns', ['app.users.name'], 'allow', { ...read(), verb: 'drop' })).toBe(false);
+    expect(matches('columns', ['app.users.name'], 'deny', read())).toBe(false);
+  });
+
+  test('whoever is allowed some columns is never allowed others', () => {
+    const names = fc.uniqueArray(fc.constantFrom('id', 'name', 'email', 'ssn'), { minLength: 1 });
+    fc.assert(
+      fc.property(names, names, (allowed, wanted) => {
+        const of = read(...wanted.map((name) => `app.users.${name}`));
+        const patterns = allowed.map((name) => `app.users.${name}`);
+        expect(matches('columns', patterns, 'allow', of)).toBe(
+          wanted.every((name) => allowed.includes(name)),
+        );
+        expect(matches('columns', patterns, 'deny', of)).toBe(wanted.some((name) => allowed.includes(name)));
+      }),
+    );
+  });
+});
+
+test('settings are compared without case, and a star reaches over dots', () => {
+  const set = effect({ verb: 'set', setting: 'app.tenant.id' });
+  expect(matches('settings', ['APP.*'], 'allow', set)).toBe(true);
+  expect(matches('settings', ['app.tenant.id'], 'allow', set)).toBe(true);
+  expect(matches('settings', ['app_tenant'], 'allow', set)).toBe(false);
+});
+
+test('objects are kinds of what is made, changed or dropped', () => {
+  const create = effect({ verb: 'create', objectKind: 'materialized view' });
+  expect(matches('objects', ['view', 'Materialized View'], 'hold', create)).toBe(true);
+  expect(matches('objects', ['view'], 'hold', create)).toBe(false);
+  expect(matches('objects', ['view'], 'hold', effect({}))).toBe(false);
+});
+
+test.each([
+  ['tables', ['users']],
+  ['tables', ['app.users.email']],
+  ['tables', ['app.']],
+  ['tables', ['"app.users']],
+  ['tables', ['app."users"']],
+  ['tables', 'app.users'],
+  ['columns', ['app.users']],
+  ['functions', ['lower']],
+])('%s: %j is a mistake', (condition, value) => {
+  expect(postgresPolicy.conditions[condition]?.schema.safeParse(value).success).toBe(false);
+});
+
+describe('masks', () => {
+  const mask: Mask = {
+    policy: policyName('p'),
+    fields: ['app.users.ssn', 'app.*.email'],
+    detect: [],
+    transform: 'full',
+    inConditions: 'deny',
+  };
+
+  test.each<[readonly string[], boolean]>([
+    [['app.users.ssn'], true],
+    [['app.users.id', 'app.cards.email'], true],
+    [['app.users.id'], false],
+    [['audit.users.ssn'], false],
+    [[], false],
+  ])('%j in a condition uses a masked field: %p', (conditionColumns, uses) => {
+    const of = effect({ relation: 'app.users', columns: ['app.users.ssn'], conditionColumns });
+    expect(postgresPolicy.usesInCondition(mask, of)).toBe(uses);
+  });
+
+  test.each<[string, boolean]>([
+    ['app.users.email', true],
+    ['app.*.email', true],
+    ['*', true],
+    ['users.email', false],
+    ['email', false],
+    ['a.b.c.d', false],
+    ['app..email', false],
+  ])('%s is a field pattern: %p', (pattern, fine) => {
+    const problem = postgresPolicy.fieldProblem(pattern);
+    expect(problem === null).toBe(fine);
+  });
+});
