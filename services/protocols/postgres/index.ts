@@ -1,0 +1,14 @@
+import type { Protocol } from '../protocol.ts';
+import { createAnalyst } from './analyst.ts';
+import { PostgresEngine } from './engine.ts';
+import { postgresPolicy } from './policy.ts';
+import { type PostgresTarget, postgresTargetSchema } from './target.ts';
+
+/** PostgreSQL, frontend/backend protocol 3.0 and 3.2. */
+export const postgres: Protocol<PostgresTarget> = {
+  name: 'postgres',
+  policy: postgresPolicy,
+  targetSchema: postgresTargetSchema,
+  createEngine: (services) => new PostgresEngine(services),
+  createAnalyst,
+};

@@ -1,0 +1,71 @@
+import type { KeyObject } from 'node:crypto';
+import { type DetectorName, detectorName } from '../../../core/masking/detectors.ts';
+import { ValueScanner } from '../../../core/masking/scan.ts';
+import { type TransformName, transformName } from '../../../core/masking/transforms.ts';
+import type { Mask, Obligations } from '../../../core/model/decision.ts';
+import { isMaskedColumn } from '../policy.ts';
+import type { Catalog, CatalogColumn } from '../sql/catalog.ts';
+
+/** From what shows least to what shows most: where several masks name a column, the strictest one holds. */
+const strictness: readonly TransformName[] = ['null', 'full', 'redact', 'hash', 'email', 'last4'];
+
+/** The masks of one principal's obligations on one state of a target's catalog. */
+export class FieldMasks {
+  readonly catalog: Catalog;
+  /** Null when no mask names a detector. */
+  readonly scanner: ValueScanner | null;
+  readonly #masks: readonly { readonly mask: Mask; readonly transform: TransformName }[];
+  readonly #byRelation = new Map<number, ReadonlyMap<number, TransformName>>();
+
+  constructor(obligations: Obligations, catalog: Catalog, key: KeyObject) {
+    this.catalog = catalog;
+    this.#masks = obligations.masks
+      .map((mask) => ({ mask, transform: transformName(mask.transform) }))
+      .sort((left, right) => strictness.indexOf(left.transform) - strictness.indexOf(right.transform));
+    const detecting = this.#masks.flatMap(({ mask, transform }) =>
+      mask.detect.map((name): { detector: DetectorName; transform: TransformName } => ({
+        detector: detectorName(name),
+        transform,
+      })),
+    );
+    this.scanner = detecting.length === 0 ? null : new ValueScanner(detecting, key);
+  }
+
+  get none(): boolean {
+    return this.#masks.length === 0;
+  }
+
+  /** Whether any mask names fields, so that a column of unknown origin may be one of them. */
+  get hasFields(): boolean {
+    return this.#masks.some(({ mask }) => mask.fields.length > 0);
+  }
+
+  of(relationOid: number, attributeNumber: number): TransformName | null {
+    return this.#columnsOf(relationOid).get(attributeNumber) ?? null;
+  }
+
+  knows(relationOid: number): boolean {
+    return this.catalog.relationsByOid.has(relationOid);
+  }
+
+  /** Masked columns of a relation, by attribute number; matched with the patterns once. */
+  #columnsOf(relationOid: number): ReadonlyMap<number, TransformName> {
+    let columns = this.#byRelation.get(relationOid);
+    if (columns === undefined) {
+      const relation = this.catalog.relationsByOid.get(relationOid);
+      columns = new Map(
+        (relation?.columns ?? []).flatMap((column): [number, TransformName][] => {
+          const transform = this.#transformOf(column);
+          return transform === null ? [] : [[column.attributeNumber, transform]];
+        }),
+      );
+      this.#byRelation.set(relationOid, columns);
+    }
+    return columns;
+  }
+
+  #transformOf(column: CatalogColumn): TransformName | null {
+    const found = this.#masks.find(({ mask }) => isMaskedColumn(mask, column.text));
+    return found?.transform ?? null;
+  }
+}

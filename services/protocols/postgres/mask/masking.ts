@@ -1,0 +1,171 @@
+import type { KeyObject } from 'node:crypto';
+import type { Obligations } from '../../../core/model/decision.ts';
+import type { ColumnRef, CopyOut, OutputColumn, StatementFacts } from '../sql/analysis.ts';
+import type { Catalog } from '../sql/catalog.ts';
+import { columnText } from '../sql/names.ts';
+import type { FieldDescription, MessageFields } from '../wire/backend.ts';
+import { typeOids } from '../wire/values.ts';
+import {
+  type ColumnMasker,
+  derivedMasker,
+  directMasker,
+  type MaskedColumn,
+  scanningMasker,
+} from './column-mask.ts';
+import { MaskingCopyPlan } from './copy-plan.ts';
+import { FieldMasks } from './field-masks.ts';
+import { scannedMessage, scannedText, withheldMessage } from './messages.ts';
+import type { CopyPlan, Masking, RowPlan } from './plan.ts';
+import { MaskingRowPlan } from './row-plan.ts';
+
+/**
+ * Decides what is masked in results of one target. A column's origin comes from the statement's lineage; RowDescription's
+ * table and attribute numbers are a second check, which can only add masks.
+ */
+export class TargetMasking implements Masking {
+  readonly #catalog: () => Catalog;
+  readonly #key: KeyObject;
+  /** By obligations, which are one object for each principal, target and policy version. */
+  readonly #masks = new WeakMap<Obligations, FieldMasks>();
+
+  constructor(catalog: () => Catalog, key: KeyObject) {
+    this.#catalog = catalog;
+    this.#key = key;
+  }
+
+  rows(
+    obligations: Obligations,
+    statement: StatementFacts,
+    fields: readonly FieldDescription[],
+  ): RowPlan | null {
+    const masks = this.#masksOf(obligations);
+    if (masks.none) return null;
+    const outputs = statement.outputs?.length === fields.length ? statement.outputs : null;
+    const maskers = fields.map((field, at) => {
+      const origin = originOf(masks, outputs?.[at] ?? null, statement.touched, field);
+      return this.#masker(masks, origin, field);
+    });
+    return maskers.every((masker) => masker === null) ? null : new MaskingRowPlan(maskers);
+  }
+
+  copy(obligations: Obligations, statement: StatementFacts, copy: CopyOut, columns: number): CopyPlan | null {
+    const masks = this.#masksOf(obligations);
+    if (masks.none) return null;
+    const outputs = statement.outputs?.length === columns ? statement.outputs : null;
+    const format = copy.format === 'binary' ? 1 : 0;
+    const maskers = Array.from({ length: columns }, (_, at) => {
+      const output = outputs?.[at] ?? null;
+      const origin = originOf(masks, output, statement.touched, null);
+      return this.#masker(masks, origin, { typeOid: copiedType(masks, output), format });
+    });
+    return maskers.every((masker) => masker === null) ? null : new MaskingCopyPlan(maskers, copy);
+  }
+
+  message(
+    obligations: Obligations | null,
+    statement: StatementFacts | null,
+    fields: MessageFields,
+  ): MessageFields {
+    if (obligations === null || statement === null) return scannedMessage(fields, null);
+    const masks = this.#masksOf(obligations);
+    return statement.touched.some((column) => isMasked(masks, column))
+      ? withheldMessage(fields)
+      : scannedMessage(fields, masks.scanner);
+  }
+
+  notification(obligations: Obligations, payload: string): string {
+    const { scanner } = this.#masksOf(obligations);
+    return scanner === null ? payload : scannedText(payload, scanner);
+  }
+
+  /** `app.users.email -> email`: what becomes of the columns that a statement returns, for people. */
+  describe(obligations: Obligations, { outputs, touched }: StatementFacts): readonly string[] {
+    const masks = this.#masksOf(obligations);
+    const said = (outputs ?? [{ sources: touched, derived: true }]).flatMap(({ sources, derived }) =>
+      sources.flatMap((source) => {
+        const transform = masks.of(source.relationOid, source.attributeNumber);
+        if (transform === null) return [];
+        return [
+          derived
+            ? `${columnText(source)} -> masked whole, as something is computed from it`
+            : `${columnText(source)} -> ${transform}`,
+        ];
+      }),
+    );
+    return [...new Set(said)];
+  }
+
+  #masksOf(obligations: Obligations): FieldMasks {
+    const catalog = this.#catalog();
+    let masks = this.#masks.get(obligations);
+    if (masks === undefined || masks.catalog !== catalog) {
+      masks = new FieldMasks(obligations, catalog, this.#key);
+      this.#masks.set(obligations, masks);
+    }
+    return masks;
+  }
+
+  #masker(masks: FieldMasks, origin: Origin, column: MaskedColumn): ColumnMasker | null {
+    switch (origin.kind) {
+      case 'masked':
+        return directMasker(column, origin.transform, origin.field, masks.catalog, this.#key);
+      case 'derived':
+        return derivedMasker(column, masks.catalog);
+      case 'clear':
+        return masks.scanner === null ? null : scanningMasker(column, masks.scanner, masks.catalog);
+    }
+  }
+}
+
+type Origin =
+  | {
+      readonly kind: 'masked';
+      readonly transform: Parameters<typeof directMasker>[1];
+      readonly field: string;
+    }
+  | { readonly kind: 'derived' }
+  | { readonly kind: 'clear' };
+
+const isMasked = (masks: FieldMasks, column: ColumnRef): boolean =>
+  masks.of(column.relationOid, column.attributeNumber) !== null;
+
+/**
+ * Where a result column comes from, at its worst. Without lineage it may come from everything the statement touches; a table that
+ * the catalog does not know (made since, or in this session) may hold anything.
+ */
+function originOf(
+  masks: FieldMasks,
+  output: OutputColumn | null,
+  touched: readonly ColumnRef[],
+  described: FieldDescription | null,
+): Origin {
+  const sources = output?.sources ?? touched;
+  const masked = sources.find((source) => isMasked(masks, source));
+  if (masked !== undefined) {
+    if (output === null || output.derived) return { kind: 'derived' };
+    return directOrigin(masks, sources, masked);
+  }
+  if (described === null || described.tableOid === 0) return { kind: 'clear' };
+  if (!masks.knows(described.tableOid)) return masks.hasFields ? { kind: 'derived' } : { kind: 'clear' };
+  const transform = masks.of(described.tableOid, described.attributeNumber);
+  return transform === null ? { kind: 'clear' } : { kind: 'masked', transform, field: described.name };
+}
+
+/** One column under several names (a view's and its table's, a partition's and its parent's): the first masked one names it. */
+function directOrigin(masks: FieldMasks, sources: readonly ColumnRef[], named: ColumnRef): Origin {
+  const transforms = new Set(
+    sources.flatMap((source) => masks.of(source.relationOid, source.attributeNumber) ?? []),
+  );
+  const [transform] = transforms;
+  // Two masks that differ: what one shows the other hides, so nothing is shown.
+  if (transform === undefined || transforms.size > 1) return { kind: 'derived' };
+  return { kind: 'masked', transform, field: columnText(named) };
+}
+
+/** COPY does not describe its columns: one that stands as it is has its source's type, any other is text. */
+function copiedType(masks: FieldMasks, output: OutputColumn | null): number {
+  const source = output?.derived === false ? output.sources[0] : undefined;
+  const relation = source === undefined ? undefined : masks.catalog.relationsByOid.get(source.relationOid);
+  const column = relation?.columns.find(({ attributeNumber }) => attributeNumber === source?.attributeNumber);
+  return column?.type ?? typeOids.text;
+}

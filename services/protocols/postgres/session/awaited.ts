@@ -1,0 +1,47 @@
+import type { FieldDescription } from '../wire/backend.ts';
+import type { NameChanging, Portal, PreparedStatement } from './names.ts';
+import type { Run } from './run.ts';
+
+export type Change =
+  | { readonly table: 'statements'; readonly change: NameChanging<PreparedStatement> }
+  | { readonly table: 'portals'; readonly change: NameChanging<Portal> };
+
+/** A change that a statement of a text makes, by the statement's place in it. */
+export interface StatementChange {
+  readonly change: Change;
+  readonly statement: number;
+}
+
+/**
+ * What the server still owes: one entry for each message sent to it that it answers, in the order sent. An answer that does
+ * not fit the first entry ends the session, since every later one would be taken for the wrong question.
+ */
+export type Awaited =
+  | { readonly kind: 'parse'; readonly change: NameChanging<PreparedStatement> }
+  | { readonly kind: 'bind'; readonly change: NameChanging<Portal>; readonly run: Run }
+  | {
+      readonly kind: 'describe-statement';
+      readonly statement: PreparedStatement;
+    }
+  | {
+      readonly kind: 'describe-portal';
+      readonly portal: Portal;
+      /** False when the gateway asked for itself; the answer is then swallowed. */
+      readonly forClient: boolean;
+    }
+  | { readonly kind: 'execute'; readonly portal: Portal; readonly changes: readonly StatementChange[] }
+  | { readonly kind: 'close'; readonly change: Change }
+  | { readonly kind: 'sync' }
+  | {
+      readonly kind: 'query';
+      readonly run: Run;
+      /** Changes that the text's statements make, by the statement's place: confirmed as each one completes. */
+      readonly changes: readonly StatementChange[];
+      /** The RowDescription of the statement that is being answered. */
+      fields: readonly FieldDescription[] | null;
+    }
+  /**
+   * A refused message: the server was sent one that surely fails, and its error becomes this one. That of a refused Query is
+   * a Query too, so a ReadyForQuery follows.
+   */
+  | { readonly kind: 'refusal'; readonly error: Buffer; readonly query: boolean };

@@ -1,0 +1,156 @@
+import type { Clock, Timer } from '../../../core/model/clock.ts';
+import { messageOf } from '../../../core/model/errors.ts';
+import type { PostgresTarget } from '../target.ts';
+import { backend, frameOf, readMessageFields } from '../wire/backend.ts';
+import { BodyReader } from '../wire/body.ts';
+import { FrameReader } from '../wire/frames.ts';
+import { frontend } from '../wire/frontend.ts';
+import { maxBackendFrameBytes } from '../wire/limits.ts';
+import { UpstreamError } from './errors.ts';
+import { catalogDeadlineMs, maxCatalogBytes } from './limits.ts';
+import { pinnedParameters } from './parameter-status.ts';
+import { connectUpstream, type Upstream } from './upstream.ts';
+
+type Rows = readonly (readonly (string | null)[])[];
+
+interface Running {
+  readonly rows: (readonly (string | null)[])[];
+  bytes: number;
+  error: UpstreamError | null;
+  readonly timer: Timer;
+  resolve(rows: Rows): void;
+  reject(error: UpstreamError): void;
+}
+
+/**
+ * The gateway's own connection to a target, for reading its catalog: simple queries, one after the other, rows of text. Opened when
+ * it is needed and again after it was lost; read-only, and idle between catalogs.
+ */
+export class CatalogConnection {
+  readonly #target: PostgresTarget;
+  readonly #clock: Clock;
+  #upstream: Promise<Upstream> | null = null;
+  #reader = new FrameReader(maxBackendFrameBytes);
+  #running: Running | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(target: PostgresTarget, clock: Clock) {
+    this.#target = target;
+    this.#clock = clock;
+  }
+
+  /** Queries wait for each other. @throws UpstreamError */
+  query(sql: string): Promise<Rows> {
+    const turn = this.#last.then(() => this.#run(sql));
+    // The next one goes ahead whether this one failed or not; who asked for this one hears of the failure.
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    const upstream = this.#upstream;
+    this.#upstream = null;
+    if (upstream === null) return;
+    await upstream.then(
+      ({ socket }) => socket.destroy(),
+      () => undefined,
+    );
+  }
+
+  async #run(sql: string): Promise<Rows> {
+    const { socket } = await this.#connected();
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(catalogDeadlineMs, () =>
+        this.#lost(new UpstreamError('query-failed', `no answer within ${catalogDeadlineMs} ms`)),
+      );
+      this.#running = { rows: [], bytes: 0, error: null, timer, resolve, reject };
+      socket.write(frameOf(frontend.query, sql));
+    });
+  }
+
+  #connected(): Promise<Upstream> {
+    if (this.#upstream !== null) return this.#upstream;
+    const parameters = new Map([
+      ...pinnedParameters,
+      ['application_name', 'sallyport catalog'],
+      ['search_path', 'pg_catalog'],
+      ['default_transaction_read_only', 'on'],
+    ]);
+    this.#reader = new FrameReader(maxBackendFrameBytes);
+    const connecting = connectUpstream(this.#target, parameters, this.#clock);
+    this.#upstream = connecting;
+    connecting.then(
+      ({ socket }) => {
+        socket.resume();
+        socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+        socket.on('error', (cause) => this.#lost(new UpstreamError('unreachable', cause.message, { cause })));
+        socket.on('close', () => this.#lost(new UpstreamError('unreachable', 'the connection was closed')));
+      },
+      () => {
+        this.#upstream = null;
+      },
+    );
+    return connecting;
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    try {
+      for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) this.#handle(frame);
+    } catch (cause) {
+      this.#lost(new UpstreamError('protocol-violation', messageOf(cause), { cause }));
+    }
+  }
+
+  #handle(frame: Buffer): void {
+    const running = this.#running;
+    if (running === null) return;
+    switch (frame[0]) {
+      case backend.dataRow:
+        running.bytes += frame.length;
+        if (running.bytes > maxCatalogBytes) {
+          throw new UpstreamError(
+            'query-failed',
+            `the catalog is over the limit of ${maxCatalogBytes} bytes`,
+          );
+        }
+        running.rows.push(textRow(frame));
+        return;
+      case backend.errorResponse: {
+        const fields = readMessageFields(frame);
+        running.error = new UpstreamError('query-failed', `${fields.get('C')}: ${fields.get('M')}`);
+        return;
+      }
+      case backend.readyForQuery:
+        this.#running = null;
+        running.timer.cancel();
+        if (running.error === null) running.resolve(running.rows);
+        else running.reject(running.error);
+        return;
+      default:
+        // RowDescription, CommandComplete, notices: nothing that a query of ours needs.
+        return;
+    }
+  }
+
+  #lost(error: UpstreamError): void {
+    const upstream = this.#upstream;
+    this.#upstream = null;
+    upstream?.then(
+      ({ socket }) => socket.destroy(),
+      () => undefined,
+    );
+    const running = this.#running;
+    this.#running = null;
+    running?.timer.cancel();
+    running?.reject(error);
+  }
+}
+
+function textRow(frame: Buffer): readonly (string | null)[] {
+  const body = new BodyReader(frame);
+  const count = body.uint16();
+  const values: (string | null)[] = [];
+  for (let at = 0; at < count; at++) values.push(body.nullableBytes()?.toString('utf8') ?? null);
+  return values;
+}

@@ -1,0 +1,39 @@
+/** PostgreSQL's own authentication_timeout: a client that has not logged in by then is sent away. */
+export const loginDeadlineMs = 60_000;
+
+/** From the first to the last byte of one message: a slow loris gets this long; a 16 MiB message needs 0.6 MB/s. */
+export const messageDeadlineMs = 30_000;
+
+/**
+ * What a client may send behind a held statement. Its socket is read on, because a paused one never shows that the client has gone;
+ * this bounds what is kept meanwhile. Pipelines of thousands of small statements fit.
+ */
+export const maxBytesBehindHold = 1024 * 1024;
+
+/** Prepared statements and portals of one session, after which new ones are refused with 53000. */
+export const maxPreparedStatements = 5_000;
+export const maxPortals = 1_000;
+
+/** How long a client that left gets for its cancelled statement to end, before the upstream connection is cut. */
+export const cancelGraceMs = 5_000;
+
+/** A CancelRequest to the target: connect, TLS, one packet. */
+export const cancelDeadlineMs = 5_000;
+
+/** Completed actions of one implicit transaction that are remembered, so that an error can mark them as rolled back. */
+export const maxImplicitTransactionActions = 1_000;
+
+/** How long the engine's goodbye may take to be written when it shuts down. */
+export const closeGraceMs = 2_000;
+
+/** The gateway's own catalog query: large catalogs take seconds, a stuck server must not hold sessions for ever. */
+export const catalogDeadlineMs = 30_000;
+
+/** One catalog query's rows, all together: 100,000 relations with columns are some 60 MiB. */
+export const maxCatalogBytes = 256 * 1024 * 1024;
+
+/** A name that the catalog does not have makes the gateway ask again, but no more often than this. */
+export const minRecheckMs = 1_000;
+
+/** Connections that are starting up at a time: half-open ones cost a socket and a timer each, and end by their deadline. */
+export const maxLogins = 2_000;

@@ -1,0 +1,295 @@
+import type { Socket } from 'node:net';
+import type { CheckpointSession, Connection } from '../../../core/checkpoint/contract.ts';
+import { sourceText } from '../../../core/model/address.ts';
+import type { Reason } from '../../../core/model/decision.ts';
+import { messageOf } from '../../../core/model/errors.ts';
+import { IdentityError, type VerifiedCertificate } from '../../../core/model/identity.ts';
+import { targetName } from '../../../core/model/ids.ts';
+import type { Principal } from '../../../core/model/principal.ts';
+import type { SessionTrace } from '../../../core/model/telemetry.ts';
+import { ByteSourceError } from '../../byte-source.ts';
+import type { AcceptedConnection, EngineServices } from '../../protocol.ts';
+import type { PostgresTarget } from '../target.ts';
+import { backend, frameOf, int32, ownMessage, parameterStatus, readyForQuery } from '../wire/backend.ts';
+import { WireError } from '../wire/errors.ts';
+import { type CancelKey, newestMinor } from '../wire/startup.ts';
+import type { CancelKeys } from './cancel-keys.ts';
+import { UpstreamError } from './errors.ts';
+import { askForToken, type Greeting, GreetingError, greet } from './greeting.ts';
+import { parameterMayPass } from './parameter-status.ts';
+import { farewell, protocolViolation } from './refusal.ts';
+import { PostgresSession } from './session.ts';
+import { protocolOption, type SessionParameters, sessionParameters } from './session-parameters.ts';
+import type { TargetWork, TargetWorks } from './target-work.ts';
+import { connectUpstream, type Upstream } from './upstream.ts';
+
+export interface LoginParts {
+  readonly services: EngineServices<PostgresTarget>;
+  readonly cancelKeys: CancelKeys<PostgresSession>;
+  readonly works: TargetWorks;
+  opened(session: PostgresSession): void;
+  closed(session: PostgresSession): void;
+}
+
+/** The connection ends here, with these words for the client. */
+class LoginRefused extends Error {
+  readonly words: Buffer;
+
+  constructor(words: Buffer, message: string) {
+    super(message);
+    this.words = words;
+  }
+}
+
+type Startup = Extract<Greeting['packet'], { kind: 'startup' }>;
+
+/**
+ * From a new connection to a running session: start-up, identity, target, checkpoint, target's login. Never rejects; what goes
+ * wrong is told to the client, in the trail or in the log.
+ */
+export async function login(parts: LoginParts, connection: AcceptedConnection): Promise<void> {
+  const { services } = parts;
+  const { listener, source } = connection;
+  const log = services.log.child({ listener, source: sourceText(source) });
+  const trace = services.telemetry.enabled
+    ? services.telemetry.session({ protocol: 'postgres', listener, source })
+    : null;
+  let socket: Socket = connection.socket;
+  socket.on('error', (error) => log.debug({ error: error.message }, 'a connection failed while starting up'));
+  try {
+    const greeting = await greet(connection.socket, services.tls(connection.listener), services.clock);
+    socket = greeting.socket;
+    if (greeting.packet.kind === 'cancel') {
+      parts.cancelKeys.find(greeting.packet.key)?.cancel();
+      greeting.bytes.release();
+      socket.end();
+      trace?.end('a cancel request');
+      return;
+    }
+    await openSession(parts, connection, greeting, greeting.packet, trace);
+  } catch (error) {
+    trace?.end(messageOf(error));
+    const words = lastWords(error);
+    if (words === null) log.debug({ error: messageOf(error) }, 'a connection ended before it had begun');
+    else log.info({ error: messageOf(error) }, 'a connection was refused');
+    if (words !== null) socket.write(words);
+    socket.end();
+    services.clock.after(1000, () => socket.destroy());
+  }
+}
+
+/** What the client is told; null when there is nobody to tell or nothing to say. */
+function lastWords(error: unknown): Buffer | null {
+  if (error instanceof LoginRefused) return error.words;
+  if (error instanceof WireError) return protocolViolation(error.message);
+  if (error instanceof GreetingError) {
+    if (error.code === 'tls-failed' || error.code === 'wrong-alpn') return null;
+    return ownMessage({ severity: 'FATAL', sqlState: '08P01', message: error.message });
+  }
+  if (error instanceof ByteSourceError) return null;
+  return farewell('target-unavailable', 'the gateway failed while it opened the session');
+}
+
+async function openSession(
+  parts: LoginParts,
+  connection: AcceptedConnection,
+  greeting: Greeting,
+  startup: Startup,
+  trace: SessionTrace | null,
+): Promise<void> {
+  const { services } = parts;
+  const { clock, checkpoint } = services;
+  negotiateVersion(greeting.socket, startup);
+  const name = targetName(startup.parameters.get('database') ?? startup.parameters.get('user') ?? '');
+  const known: Connection = { ...connection, principal: null, target: name };
+  trace?.phase('identity');
+  const principal = await identify(services, connection, greeting, known);
+  const target = services.target(name);
+  if (target === null) {
+    throw refuseLogin(services, { ...known, principal, target: null }, 'unknown-target', unknownTarget(name));
+  }
+  const parameters = sessionParameters(startup.parameters, target.searchPath, principal.subject);
+  if (parameters.kind === 'refused') throw refuseParameter(services, { ...known, principal }, parameters);
+
+  let running: PostgresSession | null = null;
+  const opened = checkpoint.openSession({
+    protocol: 'postgres',
+    listener: connection.listener,
+    source: connection.source,
+    principal,
+    target: name,
+    onEnd: (end) => {
+      if (running !== null) running.finish(end);
+      else greeting.socket.destroy();
+    },
+  });
+  if ('kind' in opened) {
+    throw new LoginRefused(farewell(opened.reason, opened.message, opened.hint), opened.message);
+  }
+  const gate: CheckpointSession = opened;
+  try {
+    trace?.phase('upstream');
+    const [work, upstream] = await reachTarget(parts, target, name, parameters);
+    trace?.opened({ target: name, principal, session: gate.id, protocolAttributes: spanAttributes(target) });
+    let key: CancelKey | null = null;
+    const session: PostgresSession = new PostgresSession({
+      client: greeting.socket,
+      upstream,
+      target,
+      gate,
+      work,
+      clock,
+      log: services.log.child({ session: gate.id, target: name }),
+      trace,
+      closed: () => {
+        if (key !== null) parts.cancelKeys.revoke(key);
+        parts.closed(session);
+      },
+    });
+    running = session;
+    key = parts.cancelKeys.issue(session, startup.minor);
+    const rest = greeting.bytes.release();
+    greeting.socket.write(welcome(upstream, key));
+    parts.opened(session);
+    session.start(rest);
+  } catch (error) {
+    gate.close(`the session could not be opened: ${messageOf(error)}`);
+    if (!(error instanceof UpstreamError)) throw error;
+    services.log.warn(
+      { target: name, code: error.code, error: error.message },
+      'a target could not be reached',
+    );
+    const message = `the gateway could not open a session on target "${name}" (${error.code})`;
+    throw new LoginRefused(farewell('target-unavailable', message), message);
+  }
+}
+
+/** OpenTelemetry's names for a database. */
+const spanAttributes = ({ host, port, database }: PostgresTarget): Record<string, string | number> => ({
+  'db.system.name': 'postgresql',
+  'db.namespace': database,
+  'server.address': host,
+  'server.port': port,
+});
+
+/** Both at once: the catalog is needed before the first statement, and mostly there already. */
+async function reachTarget(
+  parts: LoginParts,
+  target: PostgresTarget,
+  name: ReturnType<typeof targetName>,
+  { parameters }: Extract<SessionParameters, { kind: 'parameters' }>,
+): Promise<[TargetWork, Upstream]> {
+  const [work, upstream] = await Promise.allSettled([
+    parts.works.get(name, target),
+    connectUpstream(target, parameters, parts.services.clock),
+  ]);
+  if (work.status === 'fulfilled' && upstream.status === 'fulfilled') return [work.value, upstream.value];
+  if (upstream.status === 'fulfilled') upstream.value.socket.destroy();
+  throw upstream.status === 'rejected' ? upstream.reason : work.status === 'rejected' ? work.reason : null;
+}
+
+/** A certificate that a rule maps, else a token. @throws LoginRefused */
+async function identify(
+  services: EngineServices<PostgresTarget>,
+  connection: AcceptedConnection,
+  greeting: Greeting,
+  known: Connection,
+): Promise<Principal> {
+  const tls = services.tls(connection.listener);
+  if (tls?.required && !greeting.encrypted) {
+    throw refuseLogin(services, known, 'unauthenticated', {
+      message: 'this listener speaks TLS only',
+      hint: 'Connect with sslmode=require or stricter.',
+    });
+  }
+  const startedAtMs = services.clock.monotonicMs();
+  const verified = (accepted: boolean): void =>
+    services.telemetry.identityVerified(services.clock.monotonicMs() - startedAtMs, accepted);
+  try {
+    const certificate = greeting.certificate === null ? null : services.readCertificate(greeting.certificate);
+    const principal =
+      fromCertificate(services, certificate) ??
+      (await services.identity.fromToken(
+        await askForToken(greeting, connection.source),
+        'access',
+        certificate,
+      ));
+    verified(true);
+    return principal;
+  } catch (error) {
+    if (!(error instanceof IdentityError)) throw error;
+    verified(false);
+    throw refuseLogin(services, known, error.code === 'expired' ? 'credential-expired' : 'unauthenticated', {
+      message: error.message,
+      hint: "The password is an access token from one of the gateway's issuers; get a fresh one and connect again.",
+    });
+  }
+}
+
+function fromCertificate(
+  services: EngineServices<PostgresTarget>,
+  certificate: VerifiedCertificate | null,
+): Principal | null {
+  if (certificate === null) return null;
+  try {
+    return services.identity.fromCertificate(certificate);
+  } catch (error) {
+    // A certificate that no rule maps may only be the client's habit; it can still bring a token.
+    if (error instanceof IdentityError && error.code === 'unmapped-certificate') return null;
+    throw error;
+  }
+}
+
+interface Words {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const unknownTarget = (name: string): Words => ({
+  message: `there is no target "${name}" here`,
+  hint: 'The database name names a target of the gateway: psql "host=... dbname=TARGET".',
+});
+
+function refuseLogin(
+  services: EngineServices<PostgresTarget>,
+  connection: Connection,
+  reason: Reason,
+  { message, hint }: Words,
+): LoginRefused {
+  services.checkpoint.loginRefused(connection, reason, message);
+  return new LoginRefused(farewell(reason, message, hint), message);
+}
+
+function refuseParameter(
+  services: EngineServices<PostgresTarget>,
+  connection: Connection,
+  { name, hint }: Extract<SessionParameters, { kind: 'refused' }>,
+): LoginRefused {
+  const message = `start-up parameter "${name}" is not accepted`;
+  return refuseLogin(services, connection, 'unsupported', { message, hint });
+}
+
+/**
+ * Says which version and options are spoken when that is not what was asked for; before anything else, where libpq expects it.
+ * There is no 3.1 (https://www.postgresql.org/docs/current/protocol.html#PROTOCOL-VERSIONS).
+ */
+function negotiateVersion(socket: Socket, { minor, parameters }: Startup): void {
+  const negotiated = minor >= newestMinor ? newestMinor : 0;
+  const unknownOptions = [...parameters.keys()].filter((name) => name.startsWith(protocolOption));
+  if (negotiated === minor && unknownOptions.length === 0) return;
+  const version = int32((3 << 16) | negotiated);
+  socket.write(
+    frameOf(backend.negotiateProtocolVersion, version, int32(unknownOptions.length), ...unknownOptions),
+  );
+}
+
+/** From AuthenticationOk to ReadyForQuery, in the gateway's own name where it is the gateway's. */
+function welcome(upstream: Upstream, key: CancelKey): Buffer {
+  const parameters = [...upstream.parameters].filter(([name]) => parameterMayPass(name));
+  return Buffer.concat([
+    frameOf(backend.authentication, int32(0)),
+    ...parameters.map(([name, value]) => parameterStatus(name, value)),
+    frameOf(backend.backendKeyData, int32(key.processId), key.secret),
+    readyForQuery('I'),
+  ]);
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import type { CheckpointSession } from '../../../core/checkpoint/contract.ts';
+import type { Deny } from '../../../core/model/decision.ts';
+import type { CommitWaiter } from '../../../core/model/trail-entry.ts';
+import { frameOf, int32 } from '../wire/backend.ts';
+import { frontend } from '../wire/frontend.ts';
+import type { Awaited } from './awaited.ts';
+import type { Conversation } from './conversation.ts';
+import type { Run } from './run.ts';
+
+/** One message on its way to the target. */
+export interface Outgoing {
+  readonly bytes: Buffer;
+  /** What the server will answer; null when it answers nothing. */
+  readonly awaited: Awaited | null;
+  /** The action whose record must be written first, and what goes out instead when it cannot be. */
+  readonly action: { readonly run: Run; readonly refused: (deny: Deny) => readonly Outgoing[] } | null;
+}
+
+/**
+ * A portal that no client can have bound, since nobody can guess its name. To execute it is an error without any other effect: the server
+ * aborts its transaction and skips until Sync, exactly as after an error of the client's own.
+ */
+const noSuchPortal = `sallyport-refusal-${randomBytes(12).toString('hex')}`;
+const failing = frameOf(frontend.execute, noSuchPortal, int32(0));
+
+/** Refuses a message of the extended protocol: the server is made to fail in its place. */
+export const refuseExtended = (error: Buffer): readonly Outgoing[] => [
+  { bytes: failing, awaited: { kind: 'refusal', error, query: false }, action: null },
+];
+
+/** No grammar of PostgreSQL's begins a statement so; the server's log then says why it saw a syntax error. */
+const failingQuery = frameOf(frontend.query, 'sallyport refused the statement that stood here');
+
+/** Refuses a Query (or FunctionCall): with a Query that fails, since after an error in a pipeline the server skips both alike. */
+export const refuseQuery = (error: Buffer): readonly Outgoing[] => [
+  { bytes: failingQuery, awaited: { kind: 'refusal', error, query: true }, action: null },
+];
+
+/** Keeps messages back until the trail has the records of their actions, then sends them in one write. */
+export class Outbox implements CommitWaiter {
+  readonly #gate: CheckpointSession;
+  readonly #conversation: Conversation;
+  readonly #write: (bytes: Buffer) => void;
+  readonly #trailUnavailable: Deny;
+  #waiting: Outgoing[] = [];
+
+  constructor(
+    gate: CheckpointSession,
+    conversation: Conversation,
+    write: (bytes: Buffer) => void,
+    trailUnavailable: Deny,
+  ) {
+    this.#gate = gate;
+    this.#conversation = conversation;
+    this.#write = write;
+    this.#trailUnavailable = trailUnavailable;
+  }
+
+  get empty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  add(...outgoing: readonly Outgoing[]): void {
+    if (this.#waiting.length === 0) this.#gate.afterRecord(this);
+    this.#waiting.push(...outgoing);
+  }
+
+  committed(): void {
+    this.#send(this.#waiting);
+  }
+
+  notCommitted(): void {
+    const deny = this.#trailUnavailable;
+    this.#send(
+      this.#waiting.flatMap((outgoing) => {
+        if (outgoing.action === null) return [outgoing];
+        outgoing.action.run.end('failed', null);
+        return outgoing.action.refused(deny);
+      }),
+    );
+  }
+
+  #send(outgoing: readonly Outgoing[]): void {
+    this.#waiting = [];
+    for (const { awaited } of outgoing) if (awaited !== null) this.#conversation.awaited.push(awaited);
+    const first = outgoing[0];
+    if (first === undefined) return;
+    this.#write(outgoing.length === 1 ? first.bytes : Buffer.concat(outgoing.map(({ bytes }) => bytes)));
+  }
+}

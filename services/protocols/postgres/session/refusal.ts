@@ -1,0 +1,63 @@
+import type { HoldNotice } from '../../../core/checkpoint/contract.ts';
+import { type Deny, type Reason, ruleText } from '../../../core/model/decision.ts';
+import { ownMessage } from '../wire/backend.ts';
+
+/**
+ * SQLSTATEs by reason: https://www.postgresql.org/docs/current/errcodes-appendix.html. Policy is 42501 (insufficient_privilege), which
+ * agents and drivers already know as "you may not".
+ */
+const sqlStates: Readonly<Record<Reason, string>> = {
+  'no-rule': '42501',
+  'denied-by-rule': '42501',
+  opaque: '42501',
+  unparsable: '42601',
+  'too-large': '54000',
+  unsupported: '0A000',
+  'masked-field-in-condition': '42501',
+  'limit-exceeded': '53400',
+  'hold-open': '42501',
+  'hold-rejected': '42501',
+  'hold-expired': '42501',
+  'hold-withdrawn': '57014',
+  'changed-while-held': '42501',
+  'approvals-unavailable': '58000',
+  'trail-unavailable': '58030',
+  'principal-disabled': '28000',
+  'locked-out': '28000',
+  unauthenticated: '28P01',
+  'credential-expired': '28000',
+  'session-revoked': '57P01',
+  'unknown-target': '3D000',
+  'target-unavailable': '08006',
+  'shutting-down': '57P01',
+};
+
+/** A refusal within a session that lives on: ErrorResponse with DETAIL and HINT. */
+export function refusalMessage(deny: Deny, sqlState: string = sqlStates[deny.reason]): Buffer {
+  const rule = deny.rule === null ? '' : `Rule: ${ruleText(deny.rule)}. `;
+  return ownMessage({
+    severity: 'ERROR',
+    sqlState,
+    message: deny.message,
+    detail: `${rule}Reason: ${deny.reason}.`,
+    ...(deny.hint === '' ? {} : { hint: deny.hint }),
+  });
+}
+
+/** The last thing a client hears. */
+export function farewell(reason: Reason, message: string, hint = ''): Buffer {
+  return ownMessage({
+    severity: 'FATAL',
+    sqlState: sqlStates[reason],
+    message,
+    ...(hint === '' ? {} : { hint }),
+  });
+}
+
+/** What psql prints at once while its statement is held. */
+export const holdNotice = (notice: HoldNotice): Buffer =>
+  ownMessage({ severity: 'NOTICE', sqlState: '00000', message: notice.message, hint: notice.hint });
+
+/** For a client that broke the protocol: the session cannot go on. */
+export const protocolViolation = (message: string): Buffer =>
+  ownMessage({ severity: 'FATAL', sqlState: '08P01', message });

@@ -1,0 +1,573 @@
+import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../core/checkpoint/contract.ts';
+import { type Action, type Intent, noParameters, type Parameter } from '../../../core/model/action.ts';
+import type { Clock, Timer } from '../../../core/model/clock.ts';
+import type { Deny, Obligations } from '../../../core/model/decision.ts';
+import { InvariantError } from '../../../core/model/errors.ts';
+import type { ActionId } from '../../../core/model/ids.ts';
+import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
+import type { Analysis } from '../sql/analysis.ts';
+import { frameOf, ownMessage } from '../wire/backend.ts';
+import { nameText } from '../wire/body.ts';
+import { WireError } from '../wire/errors.ts';
+import { FrameReader } from '../wire/frames.ts';
+import {
+  type Bind,
+  frontend,
+  readBind,
+  readEmpty,
+  readExecute,
+  readNamed,
+  readParse,
+  readQuery,
+} from '../wire/frontend.ts';
+import { maxFrontendFrameBytes } from '../wire/limits.ts';
+import type { Awaited } from './awaited.ts';
+import type { Conversation } from './conversation.ts';
+import { maxBytesBehindHold, maxPortals, maxPreparedStatements, messageDeadlineMs } from './limits.ts';
+import { nameChangesOf } from './name-changes.ts';
+import type { Portal, PreparedStatement } from './names.ts';
+import { type Outbox, type Outgoing, refuseExtended, refuseQuery } from './outbox.ts';
+import { boundParameters } from './parameters.ts';
+import { holdNotice, refusalMessage } from './refusal.ts';
+import { resolveNames } from './resolve.ts';
+import type { Resolved } from './resolved.ts';
+import { Run } from './run.ts';
+import type { TargetWork } from './target-work.ts';
+
+export interface RequestParts {
+  readonly gate: CheckpointSession;
+  readonly conversation: Conversation;
+  readonly outbox: Outbox;
+  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh'>;
+  readonly clock: Clock;
+  readonly trace: SessionTrace | null;
+  /** Writes one whole message to the client, between those of the server. */
+  tellClient(message: Buffer): void;
+  /** The client broke the protocol or a limit: say why and end the session. */
+  fail(error: WireError): void;
+  /** The gateway itself failed while it looked at a message. */
+  broken(error: unknown): void;
+  /** The client said goodbye. */
+  terminated(): void;
+}
+
+const beginsRun = (awaited: Awaited | null): boolean =>
+  awaited?.kind === 'sync' || awaited?.kind === 'query' || (awaited?.kind === 'refusal' && awaited.query);
+
+/** Why the next message is not looked at yet. */
+type Blocked = 'analysis' | 'hold' | 'names' | 'copy';
+
+/** How a decided action goes on: the two differ between the simple and the extended protocol. */
+interface Onward {
+  send(run: Run): void;
+  refuse(error: Buffer): readonly Outgoing[];
+}
+
+/**
+ * The client's side of a session: bytes -> messages -> actions -> decisions -> messages for the server. Messages are taken one at a
+ * time and in order; while one waits (for analysis, for a person, for the server's word on a name), those behind it wait unread.
+ */
+export class Requests {
+  readonly #parts: RequestParts;
+  readonly #reader = new FrameReader(maxFrontendFrameBytes);
+  #blocked: Blocked | null = null;
+  #pendingHold: PendingHold | null = null;
+  /** Goes on with a message that waited for a name. */
+  #retry: (() => void) | null = null;
+  /** The COPY FROM STDIN whose CopyInResponse is awaited. */
+  #copying: Awaited | null = null;
+  #messageTimer: Timer | null = null;
+  #paused = false;
+  #ended = false;
+
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+  }
+
+  /** Bytes from the client. */
+  receive(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    if (this.waitsForPerson && this.#reader.bufferedBytes > maxBytesBehindHold) {
+      return this.#parts.fail(
+        new WireError('frame-too-long', 'too much was sent behind a statement that waits'),
+      );
+    }
+    this.#drain();
+  }
+
+  get bufferedBytes(): number {
+    return this.#reader.bufferedBytes;
+  }
+
+  /** Whether the socket should be read on although the server is slow to take what came. */
+  get waitsForPerson(): boolean {
+    return this.#blocked === 'hold';
+  }
+
+  /** The server has answered something: names may have become certain, COPY may have begun. */
+  progress(): void {
+    if (this.#blocked === 'names' && this.#retry !== null) {
+      const retry = this.#retry;
+      this.#retry = null;
+      this.#unblock(retry);
+    } else if (this.#blocked === 'copy') {
+      const { copyIn, awaited } = this.#parts.conversation;
+      if (copyIn || this.#copying === null || !awaited.includes(this.#copying)) this.#unblock(null);
+    }
+  }
+
+  /** The client asked to cancel; true when that withdrew a hold and nothing is to be said to the server. */
+  withdrawHold(): boolean {
+    if (this.#pendingHold === null) return false;
+    this.#pendingHold.withdraw();
+    return true;
+  }
+
+  /** Takes no further message until the promise has settled. */
+  pauseUntil(settled: Promise<void>): void {
+    this.#paused = true;
+    void settled.finally(() => {
+      this.#paused = false;
+      this.#drain();
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#messageTimer?.cancel();
+    this.#pendingHold?.withdraw();
+  }
+
+  #drain(): void {
+    let taken = false;
+    try {
+      while (this.#blocked === null && !this.#paused && !this.#ended) {
+        const frame = this.#reader.next();
+        if (frame === null) break;
+        taken = true;
+        this.#handle(frame);
+      }
+    } catch (error) {
+      if (error instanceof WireError) return this.#parts.fail(error);
+      throw error;
+    }
+    this.#watchMessage(taken);
+  }
+
+  /** From its first to its last byte a message has a deadline; while the gateway itself waits, none. */
+  #watchMessage(taken: boolean): void {
+    const partial = this.#blocked === null && !this.#paused && !this.#ended && this.#reader.bufferedBytes > 0;
+    if (this.#messageTimer !== null && (taken || !partial)) {
+      this.#messageTimer.cancel();
+      this.#messageTimer = null;
+    }
+    if (!partial || this.#messageTimer !== null) return;
+    this.#messageTimer = this.#parts.clock.after(messageDeadlineMs, () =>
+      this.#parts.fail(new WireError('out-of-order', 'a message was not complete in time')),
+    );
+  }
+
+  #handle(frame: Buffer): void {
+    const type = frame[0];
+    if (this.#parts.conversation.copyIn) return this.#handleInCopy(type, frame);
+    switch (type) {
+      case frontend.query:
+        return this.#query(frame);
+      case frontend.parse:
+        return this.#parse(frame);
+      case frontend.bind:
+        return this.#bind(frame);
+      case frontend.describe:
+        return this.#describe(frame);
+      case frontend.execute:
+        return this.#execute(frame);
+      case frontend.close:
+        return this.#close(frame);
+      case frontend.flush:
+        readEmpty(frame);
+        return this.#send(frame, null);
+      case frontend.sync:
+        readEmpty(frame);
+        return this.#send(frame, { kind: 'sync' });
+      case frontend.terminate:
+        this.#ended = true;
+        return this.#parts.terminated();
+      case frontend.functionCall:
+        return this.#functionCall();
+      case frontend.copyData:
+      case frontend.copyDone:
+      case frontend.copyFail:
+        // Left over from a COPY that failed: the server ignores them, so they need not travel.
+        return;
+      default:
+        throw new WireError('unknown-message', `message type ${type} is not one that clients send`);
+    }
+  }
+
+  /**
+   * While the server reads COPY data only data, its end, and (ignored by the server) Flush and Sync may come. Sync is not passed
+   * on: whether the server would answer it depends on whether the COPY has failed by then, which nobody here can know.
+   */
+  #handleInCopy(type: number | undefined, frame: Buffer): void {
+    const { conversation } = this.#parts;
+    switch (type) {
+      case frontend.copyData:
+        return this.#send(frame, null);
+      case frontend.copyDone:
+      case frontend.copyFail:
+        this.#send(frame, null);
+        conversation.copyIn = false;
+        // A simple Query may hold further COPYs; nothing else may be read before the server has said which comes.
+        if (this.#copying?.kind === 'query') this.#blocked = 'copy';
+        return;
+      case frontend.flush:
+      case frontend.sync:
+        return;
+      case frontend.terminate:
+        this.#ended = true;
+        return this.#parts.terminated();
+      default:
+        throw new WireError('out-of-order', `message type ${type} may not come during COPY FROM STDIN`);
+    }
+  }
+
+  #query(frame: Buffer): void {
+    const text = this.#text(() => readQuery(frame), refuseQuery);
+    if (text === null) return;
+    const trace = this.#parts.trace?.action('query') ?? null;
+    this.#analysed(text, trace, (analysis) => this.#queryAnalysed(frame, text, analysis, trace));
+  }
+
+  #queryAnalysed(frame: Buffer, text: string, analysis: Analysis, trace: ActionTrace | null): void {
+    const { conversation } = this.#parts;
+    const refusal = this.#refusePrepared(analysis);
+    if (refusal !== null) return this.#add(refuseQuery(refusal));
+    this.#resolved(
+      analysis,
+      () => this.#query(frame),
+      (resolved) => {
+        this.#decide(text, resolved, noParameters, trace, {
+          refuse: refuseQuery,
+          send: (run) => {
+            const changes = nameChangesOf(resolved, run, conversation);
+            const awaited: Awaited = { kind: 'query', run, changes, fields: null };
+            this.#send(frame, awaited, { run, refuse: refuseQuery });
+            if (resolved.statements.some((statement) => statement.copyIn)) this.#waitForCopy(awaited);
+          },
+        });
+      },
+    );
+  }
+
+  #parse(frame: Buffer): void {
+    const parse = this.#text(() => readParse(frame), refuseExtended);
+    if (parse === null) return;
+    this.#analysed(parse.text, null, (analysis) => {
+      const { conversation } = this.#parts;
+      // An unnamed Parse drops the old one even if it fails.
+      if (parse.name === '') conversation.statements.remove('');
+      const refusal = this.#refuseParse(analysis);
+      if (refusal !== null) return this.#add(refuseExtended(refusal));
+      const { text, parameterTypes } = parse;
+      const statement: PreparedStatement = { text, parameterTypes, description: null };
+      const change = conversation.statements.change(parse.name, statement, conversation.generation);
+      this.#send(frame, { kind: 'parse', change });
+    });
+  }
+
+  /** Parse can be refused, never held: once parsed, a statement runs many times, and each run is decided. */
+  #refuseParse(analysis: Analysis): Buffer | null {
+    const { gate, conversation } = this.#parts;
+    if (analysis.statements.length > 1) {
+      const message = 'cannot insert multiple commands into a prepared statement';
+      return ownMessage({ severity: 'ERROR', sqlState: '42601', message });
+    }
+    if (conversation.statements.size >= maxPreparedStatements) {
+      const message = `this session has ${maxPreparedStatements} prepared statements already`;
+      return ownMessage({
+        severity: 'ERROR',
+        sqlState: '53000',
+        message,
+        hint: 'Close those that are not used.',
+      });
+    }
+    const deny = gate.refuseAlways(analysis.intent);
+    return deny === null ? this.#refusePrepared(analysis) : refusalMessage(deny);
+  }
+
+  /** PREPARE is to SQL what Parse is to the protocol. */
+  #refusePrepared({ statements, intent }: Analysis): Buffer | null {
+    for (const { nameChange } of statements) {
+      if (nameChange?.kind !== 'prepare') continue;
+      const { effects, opaque, versions } = nameChange.body;
+      const deny = this.#parts.gate.refuseAlways({ ...intent, effects, opaque, versions });
+      if (deny !== null) return refusalMessage(deny);
+    }
+    return null;
+  }
+
+  #bind(frame: Buffer): void {
+    const bind = readBind(frame);
+    const { conversation } = this.#parts;
+    const statement = conversation.statements.find(bind.statement, conversation.generation);
+    if (statement === 'uncertain') return this.#waitForName(() => this.#bind(frame));
+    if (statement === 'unknown') return this.#unknown('26000', 'prepared statement', bind.statement);
+    if (conversation.portals.size >= maxPortals) {
+      const message = `this session has ${maxPortals} portals already`;
+      return this.#add(refuseExtended(ownMessage({ severity: 'ERROR', sqlState: '53000', message })));
+    }
+    const trace = this.#parts.trace?.action('execute') ?? null;
+    const parameters = boundParameters(bind, statement.parameterTypes);
+    this.#analysed(statement.text, trace, (analysis) => {
+      this.#resolved(
+        analysis,
+        () => this.#bind(frame),
+        (resolved) => {
+          this.#decide(statement.text, resolved, parameters, trace, {
+            refuse: refuseExtended,
+            send: (run) => this.#sendBind(frame, bind, statement, resolved, run),
+          });
+        },
+      );
+    });
+  }
+
+  #sendBind(frame: Buffer, bind: Bind, statement: PreparedStatement, resolved: Resolved, run: Run): void {
+    const { conversation } = this.#parts;
+    const { resultFormats } = bind;
+    const portal: Portal = {
+      statement,
+      resultFormats,
+      run,
+      resolved,
+      described: false,
+      fields: null,
+      withHold: false,
+    };
+    const change = conversation.portals.change(bind.portal, portal, conversation.generation);
+    this.#send(frame, { kind: 'bind', change, run }, { run, refuse: refuseExtended });
+  }
+
+  #describe(frame: Buffer): void {
+    const { kind, name } = readNamed(frame);
+    const { conversation } = this.#parts;
+    if (kind === 'statement') {
+      const statement = conversation.statements.find(name, conversation.generation);
+      if (statement === 'uncertain') return this.#waitForName(() => this.#describe(frame));
+      if (statement === 'unknown') return this.#unknown('26000', 'prepared statement', name);
+      return this.#send(frame, { kind: 'describe-statement', statement });
+    }
+    const portal = conversation.portals.find(name, conversation.generation);
+    if (portal === 'uncertain') return this.#waitForName(() => this.#describe(frame));
+    if (portal === 'unknown') return this.#unknown('34000', 'portal', name);
+    portal.described = true;
+    this.#send(frame, { kind: 'describe-portal', portal, forClient: true });
+  }
+
+  #execute(frame: Buffer): void {
+    const execute = readExecute(frame);
+    const { conversation } = this.#parts;
+    const portal = conversation.portals.find(execute.portal, conversation.generation);
+    if (portal === 'uncertain') return this.#waitForName(() => this.#execute(frame));
+    if (portal === 'unknown') return this.#unknown('34000', 'portal', execute.portal);
+    if (portal.run.ended) return this.#executeAgain(frame, execute.portal, portal);
+    this.#sendExecute(frame, execute.portal, portal);
+  }
+
+  /** Rows need a plan: where the client did not ask what they look like, the gateway asks. */
+  #sendExecute(frame: Buffer, name: string, portal: Portal): void {
+    if (!portal.described && portal.statement.description === null) {
+      portal.described = true;
+      const describe = frameOf(frontend.describe, Buffer.from('P'), Buffer.from(`${name}\0`, 'latin1'));
+      this.#send(describe, { kind: 'describe-portal', portal, forClient: false });
+    }
+    const changes = nameChangesOf(portal.resolved, portal.run, this.#parts.conversation);
+    const awaited: Awaited = { kind: 'execute', portal, changes };
+    this.#send(frame, awaited);
+    if (portal.run.statement?.copyIn) this.#waitForCopy(awaited);
+  }
+
+  /** A portal whose action has ended (a cursor made by DECLARE, or one run to its end) is executed: an action of its own. */
+  #executeAgain(frame: Buffer, name: string, portal: Portal): void {
+    const { text } = portal.statement;
+    this.#analysed(text, null, (analysis) => {
+      this.#resolved(
+        analysis,
+        () => this.#execute(frame),
+        (resolved) => {
+          this.#decide(text, resolved, noParameters, null, {
+            refuse: refuseExtended,
+            send: (run) => {
+              portal.run = run;
+              portal.resolved = resolved;
+              this.#sendExecute(frame, name, portal);
+            },
+          });
+        },
+      );
+    });
+  }
+
+  #close(frame: Buffer): void {
+    const { kind, name } = readNamed(frame);
+    const { conversation } = this.#parts;
+    const change =
+      kind === 'statement' ? conversation.changeStatement(name, null) : conversation.changePortal(name, null);
+    this.#send(frame, { kind: 'close', change });
+  }
+
+  #functionCall(): void {
+    const message = 'The fast-path function call is refused: it carries no SQL that could be read.';
+    const hint =
+      'Call the function in a statement: SELECT f(...); large objects have SQL functions too (lo_get, lo_put).';
+    this.#add(refuseQuery(ownMessage({ severity: 'ERROR', sqlState: '0A000', message, hint })));
+  }
+
+  #unknown(sqlState: string, what: string, name: string): void {
+    const message = `${what} "${nameText(name)}" does not exist`;
+    this.#add(refuseExtended(ownMessage({ severity: 'ERROR', sqlState, message })));
+  }
+
+  /** Text that is not UTF-8 is answered as PostgreSQL answers it; the frame around it was sound. */
+  #text<Value>(read: () => Value, refuse: Onward['refuse']): Value | null {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof WireError) || error.code !== 'bad-encoding') throw error;
+      const message = 'invalid byte sequence for encoding "UTF8"';
+      this.#add(refuse(ownMessage({ severity: 'ERROR', sqlState: '22021', message })));
+      return null;
+    }
+  }
+
+  /** `again` takes the message up from its beginning, once what is missing has come. */
+  #resolved(analysis: Analysis, again: () => void, go: (resolved: Resolved) => void): void {
+    const { conversation } = this.#parts;
+    const resolved = resolveNames(analysis, conversation, (text) => this.#analyse(text));
+    if (resolved === 'uncertain') this.#waitForName(again);
+    else if (resolved instanceof Promise) this.#waitForAnalysis(resolved, again);
+    else go(resolved);
+  }
+
+  #analysed(text: string, trace: ActionTrace | null, go: (analysis: Analysis) => void): void {
+    trace?.phase('analysis');
+    const analysis = this.#analyse(text);
+    if (analysis instanceof Promise) this.#waitForAnalysis(analysis, go);
+    else go(analysis);
+  }
+
+  #analyse(text: string): Analysis | Promise<Analysis> {
+    return this.#parts.work.analyse(text, this.#parts.conversation);
+  }
+
+  #waitForAnalysis<Value>(promise: Promise<Value>, go: (value: Value) => void): void {
+    this.#blocked = 'analysis';
+    promise.then(
+      (value) => this.#unblock(() => go(value)),
+      (error: unknown) => this.#parts.broken(error),
+    );
+  }
+
+  #decide(
+    text: string,
+    resolved: Resolved,
+    parameters: readonly Parameter[],
+    trace: ActionTrace | null,
+    onward: Onward,
+  ): void {
+    const action: Action = { intent: resolved.intent, parameters, sessionState: '' };
+    const submission = this.#parts.gate.submit(action, trace);
+    switch (submission.kind) {
+      case 'allow':
+        return onward.send(this.#run(submission.id, submission.obligations, resolved, trace));
+      case 'deny':
+        trace?.end(null);
+        return this.#add(onward.refuse(refusalMessage(submission.deny)));
+      case 'hold':
+        return this.#hold(text, submission, resolved, onward);
+    }
+  }
+
+  #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
+    const { gate, tellClient } = this.#parts;
+    const pending = gate.hold(held, () => this.#revalidate(text));
+    this.#blocked = 'hold';
+    this.#pendingHold = pending;
+    pending.onNotice((notice) => tellClient(holdNotice(notice)));
+    // `settled` never rejects.
+    void pending.settled.then((settlement) => {
+      this.#pendingHold = null;
+      if (this.#ended) return held.trace?.end(null);
+      this.#unblock(() => {
+        if (settlement.kind === 'release') {
+          return onward.send(this.#run(held.id, settlement.obligations, resolved, held.trace));
+        }
+        held.trace?.end(null);
+        this.#add(onward.refuse(refusalMessage(settlement.deny)));
+      });
+    });
+  }
+
+  /** Analyses a held text and the names it uses anew, after the catalog was asked whether it changed. */
+  async #revalidate(text: string): Promise<Intent> {
+    const { work, conversation } = this.#parts;
+    for (;;) {
+      const analysis = await work.analyseFresh(text, conversation);
+      const resolved = resolveNames(analysis, conversation, (name) => this.#analyse(name));
+      if (resolved === 'uncertain') throw new InvariantError('a name is uncertain while nothing runs');
+      if (!(resolved instanceof Promise)) return resolved.intent;
+      await resolved;
+    }
+  }
+
+  #run(id: ActionId, obligations: Obligations, resolved: Resolved, trace: ActionTrace | null): Run {
+    const { gate, clock, conversation } = this.#parts;
+    // From here on, and not once it is answered: what is sent behind it is analysed before the answer comes.
+    if (resolved.statements.some((statement) => statement.emptiesSearchPath))
+      conversation.emptySearchPath = true;
+    trace?.phase('upstream');
+    return new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
+  }
+
+  #send(
+    bytes: Buffer,
+    awaited: Awaited | null,
+    action: { readonly run: Run; refuse(error: Buffer): readonly Outgoing[] } | null = null,
+  ): void {
+    const refused = (deny: Deny): readonly Outgoing[] => action?.refuse(refusalMessage(deny)) ?? [];
+    this.#add([{ bytes, awaited, action: action === null ? null : { run: action.run, refused } }]);
+  }
+
+  /** Behind a Sync or a Query a new run begins: what went wrong before it does not touch it. */
+  #add(outgoing: readonly Outgoing[]): void {
+    const { conversation, outbox } = this.#parts;
+    outbox.add(...outgoing);
+    for (const { awaited } of outgoing) {
+      // The server drops the unnamed statement when a Query begins.
+      if (awaited?.kind === 'query' || awaited?.kind === 'refusal') conversation.statements.remove('');
+      if (beginsRun(awaited)) conversation.generation += 1;
+    }
+  }
+
+  #waitForName(retry: () => void): void {
+    this.#blocked = 'names';
+    this.#retry = retry;
+  }
+
+  #waitForCopy(awaited: Awaited): void {
+    this.#blocked = 'copy';
+    this.#copying = awaited;
+  }
+
+  #unblock(first: (() => void) | null): void {
+    if (this.#ended) return;
+    this.#blocked = null;
+    try {
+      first?.();
+    } catch (error) {
+      if (error instanceof WireError) return this.#parts.fail(error);
+      throw error;
+    }
+    this.#drain();
+  }
+}

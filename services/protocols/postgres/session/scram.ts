@@ -1,0 +1,97 @@
+/** The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it. */
+import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { Secret } from '../../../core/model/secret.ts';
+import { UpstreamError } from './errors.ts';
+
+const deriveKey = promisify(pbkdf2);
+
+/** PostgreSQL's default is 4,096; a server that asks for more than this is trying to keep us busy. */
+const maxIterations = 1_000_000;
+
+/** `n,,`: no channel binding, no authorisation identity (RFC 5802 section 7). */
+const gs2Header = 'n,,';
+
+const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+const xor = (left: Buffer, right: Buffer): Buffer =>
+  Buffer.from(left.map((byte, at) => byte ^ (right[at] ?? 0)));
+
+interface Keys {
+  readonly client: Buffer;
+  readonly server: Buffer;
+}
+
+/**
+ * Keys by password, salt and iterations: deriving them takes milliseconds, and every session of a target needs the same ones. A
+ * server has one salt a role, so one entry a target is enough.
+ */
+const derived = new WeakMap<Secret, { readonly of: string; readonly keys: Keys }>();
+
+async function keysFor(password: Secret, salt: Buffer, iterations: number): Promise<Keys> {
+  const of = `${iterations} ${salt.toString('base64')}`;
+  const known = derived.get(password);
+  if (known?.of === of) return known.keys;
+  // SASLprep (RFC 4013) maps spaces and normalises with NFKC; PostgreSQL falls back to the raw bytes where it prohibits.
+  const prepared = password
+    .reveal()
+    .replaceAll(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ')
+    .normalize('NFKC');
+  const salted = await deriveKey(prepared, salt, iterations, 32, 'sha256');
+  const keys = { client: hmac(salted, 'Client Key'), server: hmac(salted, 'Server Key') };
+  derived.set(password, { of, keys });
+  return keys;
+}
+
+function attributes(message: string): ReadonlyMap<string, string> {
+  return new Map(message.split(',').map((part) => [part.slice(0, 1), part.slice(2)]));
+}
+
+/** One exchange: `first` is sent, the server's answers go into `answer` and `verify`. */
+export class ScramExchange {
+  readonly first: string;
+  readonly #password: Secret;
+  readonly #nonce = randomBytes(18).toString('base64');
+  #serverSignature: Buffer | null = null;
+
+  constructor(password: Secret) {
+    this.#password = password;
+    this.first = `${gs2Header}${this.#firstBare}`;
+  }
+
+  /** PostgreSQL takes the user's name from the start-up packet, not from here. */
+  get #firstBare(): string {
+    return `n=,r=${this.#nonce}`;
+  }
+
+  /** The client's final message. @throws UpstreamError */
+  async answer(serverFirst: string): Promise<string> {
+    const given = attributes(serverFirst);
+    const nonce = given.get('r') ?? '';
+    const salt = Buffer.from(given.get('s') ?? '', 'base64');
+    const iterations = Number(given.get('i'));
+    const sane =
+      Number.isInteger(iterations) && iterations >= 1 && iterations <= maxIterations && salt.length > 0;
+    if (!sane || !nonce.startsWith(this.#nonce) || nonce === this.#nonce) {
+      throw new UpstreamError('protocol-violation', "the server's SCRAM challenge is not a valid one");
+    }
+    const keys = await keysFor(this.#password, salt, iterations);
+    const withoutProof = `c=${Buffer.from(gs2Header).toString('base64')},r=${nonce}`;
+    const authMessage = `${this.#firstBare},${serverFirst},${withoutProof}`;
+    this.#serverSignature = hmac(keys.server, authMessage);
+    const proof = xor(keys.client, hmac(sha256(keys.client), authMessage));
+    return `${withoutProof},p=${proof.toString('base64')}`;
+  }
+
+  /** The server must prove that it knows the password too. @throws UpstreamError */
+  verify(serverFinal: string): void {
+    const signature = Buffer.from(attributes(serverFinal).get('v') ?? '', 'base64');
+    const expected = this.#serverSignature;
+    if (expected === null || signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
+      throw new UpstreamError(
+        'authentication-not-allowed',
+        'the server did not prove that it knows the password: it may not be the server it claims to be',
+      );
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { pinnedParameters } from './parameter-status.ts';
+
+/** Start-up parameters that a client may set: they change how values are shown, not what statements mean. */
+const permitted: ReadonlySet<string> = new Set([
+  'application_name',
+  'datestyle',
+  'extra_float_digits',
+  'intervalstyle',
+  'timezone',
+]);
+
+/** Names of options of the protocol itself begin so; none is known, which NegotiateProtocolVersion says. */
+export const protocolOption = '_pq_.';
+
+/** Free text that ends up in the server's logs and views: as long as an identifier. */
+const maxApplicationNameCharacters = 63;
+
+export type SessionParameters =
+  | { readonly kind: 'parameters'; readonly parameters: ReadonlyMap<string, string> }
+  | { readonly kind: 'refused'; readonly name: string; readonly hint: string };
+
+/**
+ * The target's start-up parameters, built anew from an allowlist: the server takes the last of duplicates, and `options`, `role`,
+ * `search_path` or `replication` would come in that way.
+ */
+export function sessionParameters(
+  asked: ReadonlyMap<string, string>,
+  searchPath: readonly string[],
+  subject: string,
+): SessionParameters {
+  const parameters = new Map<string, string>([
+    ...pinnedParameters,
+    ['application_name', `${subject} via sallyport`.slice(0, maxApplicationNameCharacters)],
+    ['search_path', searchPathText(searchPath)],
+  ]);
+  for (const [name, value] of asked) {
+    const lower = name.toLowerCase();
+    if (name === 'user' || name === 'database' || name.startsWith(protocolOption)) continue;
+    if (lower === 'client_encoding') {
+      if (!isUtf8(value)) return { kind: 'refused', name, hint: 'The gateway speaks UTF8.' };
+    } else if (lower === 'options' && value.trim() === '') continue;
+    else if (permitted.has(lower))
+      parameters.set(lower, value.slice(0, lower === 'application_name' ? 63 : 256));
+    else
+      return { kind: 'refused', name, hint: `Leave it out. These may be set: ${[...permitted].join(', ')}.` };
+  }
+  return { kind: 'parameters', parameters };
+}
+
+const isUtf8 = (value: string): boolean => /^["']?(utf-?8|unicode|auto)["']?$/i.test(value);
+
+/**
+ * pg_temp last: named nowhere it would be searched first, and a temporary table could stand before every table of the same name.
+ * https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH
+ */
+export const searchPathText = (schemas: readonly string[]): string =>
+  [...schemas.map((schema) => `"${schema.replaceAll('"', '""')}"`), 'pg_temp'].join(', ');

@@ -1,0 +1,202 @@
+import type { Socket } from 'node:net';
+import type { CheckpointSession, SessionEnd } from '../../../core/checkpoint/contract.ts';
+import type { Clock } from '../../../core/model/clock.ts';
+import type { Deny } from '../../../core/model/decision.ts';
+import { messageOf } from '../../../core/model/errors.ts';
+import type { Logger } from '../../../core/model/log.ts';
+import type { SessionTrace } from '../../../core/model/telemetry.ts';
+import type { PostgresTarget } from '../target.ts';
+import { frameOf } from '../wire/backend.ts';
+import type { WireError } from '../wire/errors.ts';
+import { frontend } from '../wire/frontend.ts';
+import { ClientOutput } from './client-output.ts';
+import { Conversation } from './conversation.ts';
+import { cancelGraceMs, closeGraceMs, maxBytesBehindHold } from './limits.ts';
+import { Outbox } from './outbox.ts';
+import { farewell, protocolViolation } from './refusal.ts';
+import { Replies } from './replies.ts';
+import { Requests } from './requests.ts';
+import type { TargetWork } from './target-work.ts';
+import { cancelUpstream, type Upstream } from './upstream.ts';
+
+export interface SessionParts {
+  readonly client: Socket;
+  readonly upstream: Upstream;
+  readonly target: PostgresTarget;
+  readonly gate: CheckpointSession;
+  readonly work: TargetWork;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly trace: SessionTrace | null;
+  /** The session has ended, for whatever reason. */
+  closed(): void;
+}
+
+const trailUnavailable: Deny = {
+  kind: 'deny',
+  rule: null,
+  reason: 'trail-unavailable',
+  message: 'Refused: the gateway cannot write its audit trail, and nothing passes unrecorded.',
+  hint: 'Nothing was sent to the target. Try again later.',
+};
+
+const terminate = frameOf(frontend.terminate);
+
+/** A running session: a client, a target, and between them requests one way and replies the other. */
+export class PostgresSession {
+  readonly #parts: SessionParts;
+  readonly #conversation = new Conversation();
+  readonly #requests: Requests;
+  readonly #replies: Replies;
+  #ended = false;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    const { gate, work, clock, trace, client } = parts;
+    const conversation = this.#conversation;
+    const outbox = new Outbox(gate, conversation, (bytes) => this.#writeUpstream(bytes), trailUnavailable);
+    this.#requests = new Requests({
+      gate,
+      conversation,
+      outbox,
+      work,
+      clock,
+      trace,
+      tellClient: (message) => client.write(message),
+      fail: (error) => this.#fail(error, 'the client broke the protocol'),
+      broken: (error) => this.#broken(error),
+      terminated: () => this.#clientLeft('the client said goodbye'),
+    });
+    this.#replies = new Replies({
+      gate,
+      conversation,
+      masking: work.masking,
+      output: new ClientOutput(client),
+      cancelRunning: () => this.#requests.pauseUntil(this.#cancelUpstream()),
+      catalogChanged: () => this.#requests.pauseUntil(work.refresh()),
+      fail: (error) => this.#fail(error, 'the target broke the protocol'),
+      ended: (why) => this.#end(why),
+    });
+  }
+
+  /** `rest`: bytes that came behind the client's start-up. */
+  start(rest: Buffer): void {
+    const { client, upstream } = this.#parts;
+    client.on('data', (chunk: Buffer) => {
+      if (this.#ended) return;
+      this.#requests.receive(chunk);
+      if (this.#requests.bufferedBytes > maxBytesBehindHold && !this.#requests.waitsForPerson) client.pause();
+    });
+    client.on('drain', () => upstream.socket.resume());
+    client.on('close', () => this.#clientLeft('the client closed the connection'));
+    client.on('error', (error) => this.#clientLeft(`the client's connection failed: ${error.message}`));
+    upstream.socket.on('data', (chunk: Buffer) => {
+      if (this.#ended) return;
+      if (!this.#replies.receive(chunk)) upstream.socket.pause();
+      this.#requests.progress();
+      if (this.#requests.bufferedBytes <= maxBytesBehindHold && !upstream.socket.writableNeedDrain)
+        client.resume();
+    });
+    upstream.socket.on('drain', () => client.resume());
+    upstream.socket.on('close', () => this.#upstreamLost('the target closed the connection'));
+    upstream.socket.on('error', (error) => this.#upstreamLost(error.message));
+    if (rest.length > 0) this.#requests.receive(rest);
+    if (upstream.rest.length > 0) this.#replies.receive(upstream.rest);
+    upstream.socket.resume();
+    client.resume();
+  }
+
+  /** The client sent a CancelRequest with this session's key. */
+  cancel(): void {
+    if (this.#ended || this.#requests.withdrawHold() || !this.#runs) return;
+    void this.#cancelUpstream();
+  }
+
+  /** The gateway ends the session: revoked, expired, shutting down. */
+  finish(end: SessionEnd): void {
+    if (this.#ended) return;
+    this.#parts.client.write(farewell(end.reason, end.message));
+    this.#end(end.message);
+  }
+
+  get #runs(): boolean {
+    return this.#conversation.awaited.some(({ kind }) => kind === 'query' || kind === 'execute');
+  }
+
+  #writeUpstream(bytes: Buffer): void {
+    const { client, upstream } = this.#parts;
+    if (this.#ended) return;
+    // A held client is read on, because a paused socket never shows that the client has gone.
+    if (!upstream.socket.write(bytes) && !this.#requests.waitsForPerson) client.pause();
+  }
+
+  /** Resolves once the target has taken note; a cancel that cannot be sent leaves the statement running. */
+  async #cancelUpstream(): Promise<void> {
+    const { target, upstream, clock, log } = this.#parts;
+    if (upstream.cancelKey === null) return;
+    try {
+      await cancelUpstream(target, upstream.cancelKey, clock);
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'a statement could not be cancelled at the target');
+    }
+  }
+
+  /** What still runs is cancelled at the target; nobody is there to take its result. */
+  #clientLeft(why: string): void {
+    if (this.#ended) return;
+    const { upstream, clock } = this.#parts;
+    if (!this.#runs) return this.#end(why);
+    const { socket } = upstream;
+    this.#end(why, () => {
+      const timer = clock.after(cancelGraceMs, () => socket.destroy());
+      socket.removeAllListeners('data').resume();
+      socket.once('close', () => timer.cancel());
+      void this.#cancelUpstream().then(() => socket.end(terminate));
+    });
+  }
+
+  #upstreamLost(why: string): void {
+    if (this.#ended) return;
+    this.#parts.client.write(farewell('target-unavailable', 'the connection to the target was lost'));
+    this.#parts.log.warn({ why }, 'the connection to the target was lost');
+    this.#end(`the target's connection was lost: ${why}`);
+  }
+
+  #fail(error: WireError, whose: string): void {
+    if (this.#ended) return;
+    this.#parts.log.warn({ code: error.code, error: error.message }, whose);
+    this.#parts.client.write(protocolViolation(error.message));
+    this.#end(`${whose}: ${error.message}`);
+  }
+
+  /** Our own fault: the client hears nothing of it, the log all. */
+  #broken(error: unknown): void {
+    if (this.#ended) return;
+    this.#parts.log.error({ error }, 'a session failed in the gateway itself');
+    this.#parts.client.write(
+      farewell('target-unavailable', 'the gateway failed while it looked at a statement'),
+    );
+    this.#end(`failed in the gateway: ${messageOf(error)}`);
+  }
+
+  #end(why: string, leaveUpstream: (() => void) | null = null): void {
+    this.#ended = true;
+    const { client, upstream, gate, clock, trace, closed } = this.#parts;
+    this.#requests.end();
+    this.#replies.end();
+    gate.close(why);
+    trace?.end(why);
+    if (leaveUpstream !== null) leaveUpstream();
+    else upstream.socket.end(terminate);
+    client.end();
+    // A client that does not take our last words is not waited for.
+    const timer = clock.after(closeGraceMs, () => {
+      client.destroy();
+      if (leaveUpstream === null) upstream.socket.destroy();
+    });
+    client.once('close', () => {
+      if (upstream.socket.destroyed) timer.cancel();
+    });
+    closed();
+  }
+}

@@ -1,0 +1,157 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock, Timer } from '../../../core/model/clock.ts';
+import { messageOf } from '../../../core/model/errors.ts';
+import type { TargetName } from '../../../core/model/ids.ts';
+import type { Logger } from '../../../core/model/log.ts';
+import { TargetMasking } from '../mask/masking.ts';
+import type { Masking } from '../mask/plan.ts';
+import { type Analyser, createAnalyser, type SessionState } from '../sql/analyse.ts';
+import type { Analysis, OpaqueReason } from '../sql/analysis.ts';
+import { CatalogCache } from '../sql/catalog-cache.ts';
+import type { LargeTexts } from '../sql/large-texts.ts';
+import type { PostgresTarget } from '../target.ts';
+import { CatalogConnection } from './catalog-connection.ts';
+import { minRecheckMs } from './limits.ts';
+
+export interface TargetWorkParts {
+  readonly name: TargetName;
+  readonly target: PostgresTarget;
+  readonly maskingKey: KeyObject;
+  readonly largeTexts: LargeTexts;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Names that the catalog does not have may have been made since it was read. */
+const unknowns: ReadonlySet<string> = new Set<OpaqueReason>([
+  'unknown-relation',
+  'unknown-column',
+  'unknown-function',
+  'unknown-type',
+  'unknown-operator',
+]);
+
+/** What all sessions on one target share: its catalog, kept fresh, and what is made of it. */
+export class TargetWork {
+  readonly masking: Masking;
+  readonly #parts: TargetWorkParts;
+  readonly #connection: CatalogConnection;
+  readonly #catalogs: CatalogCache;
+  readonly #analyser: Analyser;
+  #checkedAtMs: number;
+  #timer: Timer;
+
+  private constructor(parts: TargetWorkParts, connection: CatalogConnection, catalogs: CatalogCache) {
+    const { name, target, largeTexts, clock } = parts;
+    this.#parts = parts;
+    this.#connection = connection;
+    this.#catalogs = catalogs;
+    const searchPath = [...target.searchPath, 'pg_temp'];
+    this.#analyser = createAnalyser({ target: name, catalogs, searchPath, largeTexts });
+    this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
+    this.#checkedAtMs = clock.monotonicMs();
+    this.#timer = this.#checkLater();
+  }
+
+  /** @throws UpstreamError, CatalogError */
+  static async open(parts: TargetWorkParts): Promise<TargetWork> {
+    const connection = new CatalogConnection(parts.target, parts.clock);
+    try {
+      return new TargetWork(parts, connection, await CatalogCache.open(connection));
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  /** The catalog as last read; another object once it has changed. */
+  get catalog(): CatalogCache['current'] {
+    return this.#catalogs.current;
+  }
+
+  analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
+    const analysis = this.#analyser.analyse(text, session);
+    if (analysis instanceof Promise) return analysis;
+    if (
+      analysis.intent.opaque.length === 0 ||
+      !analysis.intent.opaque.some((reason) => unknowns.has(reason))
+    ) {
+      return analysis;
+    }
+    // Not at once again: who sends unknown names all day must not have the catalog read all day.
+    if (this.#parts.clock.monotonicMs() - this.#checkedAtMs < minRecheckMs) return analysis;
+    return this.analyseFresh(text, session);
+  }
+
+  /** After the catalog was asked whether it changed. */
+  async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
+    await this.refresh();
+    return this.#analyser.analyse(text, session);
+  }
+
+  /** Reads the catalog anew if it changed. When that fails the one at hand goes on being used, which the log says. */
+  async refresh(): Promise<void> {
+    const { clock, log, name } = this.#parts;
+    this.#checkedAtMs = clock.monotonicMs();
+    try {
+      await this.#catalogs.refreshIfChanged();
+    } catch (error) {
+      log.warn({ target: name, error: messageOf(error) }, 'the catalog could not be read anew');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#timer.cancel();
+    await this.#connection.close();
+  }
+
+  #checkLater(): Timer {
+    return this.#parts.clock.after(this.#parts.target.catalogRefreshMs, () => {
+      void this.refresh().then(() => {
+        this.#timer = this.#checkLater();
+      });
+    });
+  }
+}
+
+/** The work of each target, opened when its first session comes. */
+export class TargetWorks {
+  readonly #parts: Omit<TargetWorkParts, 'name' | 'target'>;
+  readonly #works = new Map<
+    TargetName,
+    { readonly target: PostgresTarget; readonly work: Promise<TargetWork> }
+  >();
+
+  constructor(parts: Omit<TargetWorkParts, 'name' | 'target'>) {
+    this.#parts = parts;
+  }
+
+  /** A target whose settings were reloaded is another object, and gets other work. @throws UpstreamError, CatalogError */
+  get(name: TargetName, target: PostgresTarget): Promise<TargetWork> {
+    const known = this.#works.get(name);
+    if (known?.target === target) return known.work;
+    if (known !== undefined) this.#drop(known.work);
+    const work = TargetWork.open({ ...this.#parts, name, target });
+    const entry = { target, work };
+    this.#works.set(name, entry);
+    // One that could not be opened is tried again by the next session.
+    work.catch(() => {
+      if (this.#works.get(name) === entry) this.#works.delete(name);
+    });
+    return work;
+  }
+
+  async close(): Promise<void> {
+    const works = [...this.#works.values()];
+    this.#works.clear();
+    await Promise.allSettled(works.map(async ({ work }) => (await work).close()));
+  }
+
+  /** Sessions that still run on it keep its catalog as it is; it is not asked again. */
+  #drop(work: Promise<TargetWork>): void {
+    work.then(
+      (opened) => opened.close(),
+      () => undefined,
+    );
+  }
+}
