@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { visibleText } from '../../../core/model/visible-text.ts';
+import { type Status, statusSchema } from '../../api/schemas.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { GatewayClient } from '../gateway-client.ts';
+import { examples, jsonOption, placeOption, socketOption } from '../options.ts';
+import { problemLine } from '../problem-line.ts';
+import { bold, green, onOutput, print, printJson, red, yellow } from '../screen.ts';
+import type { PlaceOptions } from '../state-folder.ts';
+import { shortTime } from '../time-text.ts';
+
+export function define(command: Command): void {
+  command
+    .description('Tell how the gateway is. The exit code is 0 when all is well, and 1 when something is not.')
+    .addOption(placeOption())
+    .addOption(socketOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples('sallyport status', 'sallyport status --json | jq .policy.version'))
+    .action(run);
+}
+
+interface Options extends PlaceOptions {
+  readonly json?: boolean;
+}
+
+async function run(options: Options): Promise<void> {
+  const client = await GatewayClient.open(options);
+  const status = await client.get('/v1/status', statusSchema);
+  if (options.json) printJson(status);
+  else print(...statusText(status));
+  const well = status.trail.writable && !status.policy.refused && status.openHolds !== null;
+  process.exitCode = well ? exitCodes.ok : exitCodes.no;
+}
+
+function statusText({
+  version,
+  startedAt,
+  policy,
+  trail,
+  listeners,
+  sessions,
+  openHolds,
+}: Status): readonly string[] {
+  const inForce = `${policy.policies.map(visibleText).join(', ') || 'none'} (version ${visibleText(policy.version)})`;
+  return [
+    bold(`Sallyport ${visibleText(version)}, up since ${shortTime(startedAt)} UTC`),
+    ...listeners.map(
+      ({ name, protocol, address, port, tls }) =>
+        `  listener  ${visibleText(name)}: ${visibleText(protocol)} on ${visibleText(address)}:${port}${tls ? ', TLS' : ''}`,
+    ),
+    `  policies  ${inForce}, since ${shortTime(policy.loadedAt)} UTC`,
+    ...(policy.refused
+      ? [`            ${yellow('the last change was refused, and these are still in force:')}`]
+      : []),
+    ...policy.problems.map((problem) => `            ${problemLine(problem, onOutput)}`),
+    `  trail     ${trail.writable ? green('writable') : red('cannot be written: every new action is refused')}`,
+    `  sessions  ${sessions} open`,
+    `  holds     ${openHolds === null ? red('the approvals cannot be reached') : `${openHolds} open`}`,
+  ];
+}

@@ -1,0 +1,346 @@
+/**
+ * One gateway process, wired by hand: config -> stores -> checkpoint -> protocols -> servers. The only file that knows
+ * everything. Started by `sallyport up`, or by whoever supervises instead: `node services/main.ts --config FILE`.
+ */
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { edgeSocket, engineSocket } from '../envoy/sockets.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { type Api, startApi } from './console/api/server.ts';
+import { type FromGateway, toGateway } from './console/process-messages.ts';
+import { consoleSocket, runFolder } from './console/run-folder.ts';
+import { EmbeddedApprovals } from './core/approvals/store/embedded.ts';
+import { RedisApprovals } from './core/approvals/store/redis.ts';
+import { openTrail } from './core/audit/open-trail.ts';
+import { TranscriptStore } from './core/audit/transcript-store.ts';
+import { GatewayCheckpoint } from './core/checkpoint/checkpoint.ts';
+import { watchFiles } from './core/config/watch.ts';
+import { verifiedCertificate } from './core/identity/certificate.ts';
+import { GatewayIdentity } from './core/identity/identity.ts';
+import { AddressRanges } from './core/model/address.ts';
+import { systemClock } from './core/model/clock.ts';
+import { messageOf } from './core/model/errors.ts';
+import type { ListenerName, TargetName } from './core/model/ids.ts';
+import type { Logger } from './core/model/log.ts';
+import { matchesPrincipal } from './core/model/principal-pattern.ts';
+import { type Problem, problemText } from './core/model/problem.ts';
+import type { ListenerSettings, Settings } from './core/model/settings.ts';
+import { PolicySet } from './core/policy/policy-set.ts';
+import { PolicyStore } from './core/policy/policy-store.ts';
+import { createProcessLogger } from './core/telemetry/logger.ts';
+import { createTelemetry } from './core/telemetry/telemetry.ts';
+import { startEdge } from './edge/server.ts';
+import { type GatewayFiles, loadGatewayFiles } from './gateway-files.ts';
+import { protocols } from './protocols/index.ts';
+import { type Intake, openIntake } from './protocols/intake.ts';
+import type { Engine, EngineServices, ListenerTls, Protocol } from './protocols/protocol.ts';
+
+/** Names the process's chain in the trail; several workers of one machine will each have their own. */
+const processName = 'gateway';
+
+const { version } = packageJson;
+const clock = systemClock;
+
+/** A listener as this process serves it, with what was made of its settings. */
+interface Served {
+  readonly settings: ListenerSettings;
+  readonly tls: ListenerTls | null;
+  readonly sources: AddressRanges | null;
+}
+
+const served = (settings: ListenerSettings): Served => ({
+  settings,
+  sources: settings.sources === null ? null : new AddressRanges(settings.sources),
+  tls:
+    settings.tls === null
+      ? null
+      : {
+          required: settings.tls.required,
+          clientCertificates: settings.tls.clientCa !== null,
+          context: createSecureContext({
+            cert: settings.tls.certificate,
+            key: settings.tls.key.reveal(),
+            minVersion: 'TLSv1.2',
+            ...(settings.tls.clientCa === null ? {} : { ca: settings.tls.clientCa }),
+          }),
+        },
+});
+
+/** What a reload replaces. Everybody else asks for it anew each time. */
+class Live {
+  settings: Settings;
+  listeners: ReadonlyMap<ListenerName, Served>;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.listeners = servedListeners(settings);
+  }
+
+  replace(settings: Settings): void {
+    this.settings = settings;
+    this.listeners = servedListeners(settings);
+  }
+
+  target(protocol: string, name: TargetName): unknown {
+    const target = this.settings.targets.find((each) => each.name === name && each.protocol === protocol);
+    return target?.settings ?? null;
+  }
+}
+
+const servedListeners = ({ gateway }: Settings): ReadonlyMap<ListenerName, Served> =>
+  new Map(gateway.listeners.map((listener) => [listener.name, served(listener)]));
+
+/** 256 bits, made once and kept: pseudonyms must be the same after a restart. */
+async function maskingKey(stateDir: string): Promise<KeyObject> {
+  const folder = join(stateDir, 'keys');
+  const path = join(folder, 'masking.key');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(path, randomBytes(32).toString('base64'), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  return createSecretKey(Buffer.from(await readFile(path, 'utf8'), 'base64'));
+}
+
+const tell = (message: FromGateway): void => {
+  process.send?.(message);
+};
+
+interface Gateway {
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function startGateway(
+  config: string,
+  files: GatewayFiles,
+  settings: Settings,
+  log: Logger,
+): Promise<Gateway> {
+  const { stateDir } = settings.gateway;
+  const runDir = runFolder(stateDir);
+  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  const live = new Live(settings);
+
+  const telemetry = await createTelemetry({ clock, log, version, process: processName });
+  const trail = await openTrail({
+    stateDir,
+    chain: processName,
+    settings: settings.audit,
+    clock,
+    log,
+    telemetry,
+    onHealth: ({ writable, error }) =>
+      writable
+        ? log.info({}, 'the trail can be written again')
+        : log.error({ error }, 'the trail cannot be written: every action is refused'),
+  });
+  trail.append({ kind: 'gateway-started', version, process: processName });
+  const transcripts = new TranscriptStore({ stateDir, settings: settings.audit.transcripts, clock, log });
+
+  const { redisUrl, maxOpenPerPrincipal } = settings.approvals;
+  const approvals =
+    redisUrl === null
+      ? new EmbeddedApprovals({ journal: join(stateDir, 'approvals.jsonl'), maxOpenPerPrincipal, clock, log })
+      : await RedisApprovals.start({ url: redisUrl, maxOpenPerPrincipal, clock, log });
+
+  const identity = new GatewayIdentity(settings.identity, clock, log);
+  const policies = new PolicyStore(PolicySet.none, clock.nowMs());
+  const replacePolicies = (loaded: GatewayFiles['policies']): void => {
+    if (policies.replace(loaded, clock.nowMs())) {
+      const { version: policyVersion, policies: names } = policies.status();
+      trail.append({ kind: 'policy-loaded', policyVersion, policies: names });
+      log.info({ policyVersion, policies: names }, 'policies are in force');
+    } else {
+      trail.append({ kind: 'policy-refused', problems: loaded.problems.map(problemText) });
+      for (const problem of loaded.problems) log.error({}, problemText(problem));
+      log.error(
+        { policyVersion: policies.version },
+        'the new policies are broken; the old ones stay in force',
+      );
+    }
+  };
+  replacePolicies(files.policies);
+
+  const checkpoint = new GatewayCheckpoint({
+    policies,
+    approvals,
+    trail,
+    telemetry,
+    clock,
+    log,
+    process: processName,
+    lockout: settings.identity.lockout,
+    credentialGraceMs: settings.identity.credentialGraceMs,
+    disabled: (principal) =>
+      live.settings.identity.disabled.some((pattern) => matchesPrincipal(pattern, principal)),
+    sources: (listener) => live.listeners.get(listener)?.sources ?? null,
+    openTranscript: (session, { principal, target, protocol }) =>
+      transcripts.open({ session, principal, target, protocol }),
+  });
+
+  const key = await maskingKey(stateDir);
+  const engines = new Map<string, Engine>();
+  for (const protocol of protocols as readonly Protocol[]) {
+    const services: EngineServices<unknown> = {
+      checkpoint,
+      identity,
+      telemetry,
+      clock,
+      log: log.child({ protocol: protocol.name }),
+      maskingKey: key,
+      tls: (listener) => live.listeners.get(listener)?.tls ?? null,
+      readCertificate: verifiedCertificate,
+      target: (name) => live.target(protocol.name, name),
+    };
+    engines.set(protocol.name, protocol.createEngine(services));
+  }
+
+  const intakes = new Map<ListenerName, Intake>();
+  /** Opens the sockets of listeners that are new and closes those that are gone; sessions that run go on. */
+  const serveListeners = async (): Promise<void> => {
+    for (const [listener, intake] of intakes) {
+      if (live.listeners.has(listener)) continue;
+      intakes.delete(listener);
+      await intake.close();
+    }
+    for (const [
+      listener,
+      {
+        settings: { protocol },
+      },
+    ] of live.listeners) {
+      const engine = engines.get(protocol);
+      if (engine === undefined || intakes.has(listener)) continue;
+      const path = engineSocket(runDir, listener);
+      intakes.set(listener, await openIntake({ path, listener, engine, clock, log }));
+    }
+  };
+  await serveListeners();
+
+  const edge = await startEdge({ socketPath: edgeSocket(runDir), checkpoint, log });
+  const api: Api = await startApi({
+    socketPath: consoleSocket(stateDir),
+    version,
+    stateDir,
+    identity,
+    approvals,
+    trail,
+    checkpoint,
+    policyStatus: () => policies.status(),
+    consoleSettings: () => live.settings.console,
+    listeners: () => live.settings.gateway.listeners,
+    disabled: (principal) =>
+      live.settings.identity.disabled.some((pattern) => matchesPrincipal(pattern, principal)),
+    clock,
+    log,
+  });
+
+  /** What cannot change without a new process; said once a reload finds it changed. */
+  const fixed = ({ gateway, approvals: store, audit }: Settings): string =>
+    JSON.stringify([gateway.stateDir, store, audit]);
+
+  const reload = async (): Promise<void> => {
+    const loaded = await loadGatewayFiles(config, { protocols, env: process.env, clock });
+    watch.update(loaded.watched);
+    if (loaded.settings === null) {
+      for (const problem of loaded.problems) log.error({}, problemText(problem));
+      log.error({}, 'the new config is broken; the old one stays in force');
+      return replacePolicies({ ...loaded.policies, policies: null, problems: loaded.problems });
+    }
+    if (fixed(loaded.settings) !== fixed(live.settings)) {
+      log.warn(
+        {},
+        'stateDir, approvals or audit have changed: that takes a restart; the rest is in force now',
+      );
+    }
+    const settingsChanged = !isDeepStrictEqual(loaded.settings.gateway, live.settings.gateway);
+    live.replace(loaded.settings);
+    identity.reload(loaded.settings.identity);
+    replacePolicies(loaded.policies);
+    checkpoint.endDisabled();
+    await serveListeners();
+    tell({ kind: 'reloaded', settingsChanged });
+  };
+
+  let reloading: Promise<void> = Promise.resolve();
+  /** One at a time, in order; what goes wrong is in the log, and what was in force stays. */
+  const reloadInTurn = (): Promise<void> => {
+    reloading = reloading.then(reload).catch((error: unknown) => log.error({ error }, 'a reload failed'));
+    return reloading;
+  };
+  const watch = watchFiles(files.watched, () => void reloadInTurn(), { clock, log });
+
+  return {
+    reload: reloadInTurn,
+    async close() {
+      watch.close();
+      await reloading;
+      await Promise.all([...intakes.values()].map((intake) => intake.close()));
+      await Promise.all([...engines.values()].map((engine) => engine.close()));
+      checkpoint.close();
+      await Promise.all([edge.close(), api.close(), approvals.close(), transcripts.close()]);
+      trail.append({ kind: 'gateway-stopped', why: 'it was told to stop' });
+      await trail.close();
+      await telemetry.shutdown();
+    },
+  };
+}
+
+/** EX_USAGE-like: the supervisor does not start a process again whose config is broken. */
+const configBroken = 2;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
+  const config = values.config ?? 'sallyport.yaml';
+  const log = createProcessLogger('info').child({ process: processName });
+  const files = await loadGatewayFiles(config, { protocols, env: process.env, clock });
+  const broken = files.settings === null || files.policies.policies === null;
+  const problems: readonly Problem[] = files.problems;
+  for (const problem of problems) {
+    if (problem.severity === 'error') log.error({}, problemText(problem));
+    else log.warn({}, problemText(problem));
+  }
+  if (broken || files.settings === null) {
+    tell({ kind: 'failed', problems: problems.map(problemText) });
+    process.exitCode = configBroken;
+    return process.disconnect?.();
+  }
+  const gateway = await startGateway(config, files, files.settings, log);
+
+  let stopping = false;
+  const stop = (why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ why }, 'stopping');
+    gateway.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ error }, 'the gateway did not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGHUP', () => void gateway.reload());
+  // Without its supervisor nobody restarts it, and Envoy is gone too.
+  process.on('disconnect', () => stop('the supervisor is gone'));
+  process.on('message', (message) => {
+    const told = toGateway.parse(message);
+    if (told.kind === 'stop') stop('the supervisor said so');
+    else void gateway.reload();
+  });
+  tell({ kind: 'ready' });
+  log.info({ version }, 'ready');
+}
+
+main().catch((error: unknown) => {
+  // The logger may be what failed; stderr is always there.
+  process.stderr.write(`sallyport: the gateway could not start: ${messageOf(error)}\n`);
+  process.exit(1);
+});
