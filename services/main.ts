@@ -206,7 +206,7 @@ async function startGateway(
     for (const [listener, intake] of intakes) {
       if (live.listeners.has(listener)) continue;
       intakes.delete(listener);
-      await intake.close();
+      intake.close();
     }
     for (const [
       listener,
@@ -280,7 +280,7 @@ async function startGateway(
     async close() {
       watch.close();
       await reloading;
-      await Promise.all([...intakes.values()].map((intake) => intake.close()));
+      for (const intake of intakes.values()) intake.close();
       await Promise.all([...engines.values()].map((engine) => engine.close()));
       checkpoint.close();
       await Promise.all([edge.close(), api.close(), approvals.close(), transcripts.close()]);

@@ -64,7 +64,8 @@ function ipv6Text(bytes: Buffer): string {
 }
 
 export interface Intake {
-  close(): Promise<void>;
+  /** Takes no more connections. Those that an engine has go on, and are the engine's to end. */
+  close(): void;
 }
 
 export interface IntakeParts {
@@ -86,11 +87,10 @@ export async function openIntake(parts: IntakeParts): Promise<Intake> {
   await listen(server, parts.path);
   await chmod(parts.path, 0o600);
   return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of waiting) socket.destroy();
-      }),
+    close() {
+      server.close();
+      for (const socket of waiting) socket.destroy();
+    },
   };
 }
 

@@ -33,7 +33,7 @@ export interface SegmentPlace {
 export interface TrailListing {
   /** Each chain's segments in their order; chains by name. */
   readonly chains: ReadonlyMap<string, readonly SegmentPlace[]>;
-  /** Files that are neither segments nor locks. */
+  /** Files that are neither segments nor locks (with SQLite's journal beside one, while it is held). */
   readonly otherFiles: readonly string[];
 }
 
@@ -66,6 +66,6 @@ export async function listTrail(dir: string): Promise<TrailListing> {
   const segments = new Set(places.map((place) => place.file));
   return {
     chains: new Map([...chains].sort(([left], [right]) => (left < right ? -1 : 1))),
-    otherFiles: files.filter((file) => !segments.has(file) && !file.endsWith('.lock')).sort(),
+    otherFiles: files.filter((file) => !segments.has(file) && !/\.lock(-journal)?$/.test(file)).sort(),
   };
 }

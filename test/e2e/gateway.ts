@@ -1,0 +1,211 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Finished, program, type Running, sallyport, start } from '../console/cli.ts';
+import { startIssuer, type TestIssuer, testAudience, testConsoleAudience } from '../servers/issuer.ts';
+import { type PostgresOptions, type PostgresServer, startPostgres } from '../servers/postgres.ts';
+
+/** The gateway's own login to the test database: what no client may ever see. */
+export const targetPassword = 'the-target-password-nobody-sees';
+
+/** A small shop, as in the demo. */
+const schema = `
+CREATE ROLE gateway LOGIN PASSWORD '${targetPassword}';
+CREATE SCHEMA app AUTHORIZATION gateway;
+SET ROLE gateway;
+CREATE TABLE app.users (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL, card text, salary numeric);
+INSERT INTO app.users VALUES
+  (1, 'Ada', 'ada@example.com', '4111 1111 1111 1111', 81000),
+  (2, 'Bo', 'bo@lind.example', '5500 0055 5555 5559', 67500),
+  (3, 'Cleo', 'cleo@example.org', NULL, 70000);
+CREATE TABLE app.orders (id int PRIMARY KEY, user_id int REFERENCES app.users, item text, note text);
+INSERT INTO app.orders SELECT n, 1 + n % 3, 'item ' || n, NULL FROM generate_series(1, 100) n;
+CREATE TABLE app.jobs (id serial PRIMARY KEY, done boolean NOT NULL DEFAULT false);
+INSERT INTO app.jobs (done) SELECT false FROM generate_series(1, 10);
+CREATE FUNCTION app.noisy() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'card 4111 1111 1111 1111'; RETURN 7; END $$;
+RESET ROLE;
+`;
+
+/** What most tests work by. */
+export const standardPolicy = `\
+policies:
+  - name: agents
+    targets: [shop]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: read, effects: [select], tables: [app.*], outcome: allow}
+      - {name: add, effects: [insert], tables: [app.orders, app.jobs], outcome: allow}
+      - {name: work, effects: [update, delete], tables: [app.jobs], outcome: allow}
+      - name: change
+        effects: [update, delete]
+        tables: [app.users, app.orders]
+        outcome: hold
+        approval: {approvers: [{groups: [oncall]}], within: 10m, wait: 2m}
+      - {name: session, effects: [listen, notify, discard], outcome: allow}
+      - {name: harmless, effects: [call], functions: [pg_catalog.pg_sleep, app.noisy], outcome: allow}
+      - {name: no-ddl, effects: [drop, alter, truncate], outcome: deny, message: Agents do not change the schema., hint: Ask the platform team.}
+    masks:
+      - {fields: [app.users.email], with: email}
+      - {fields: [app.users.card], with: last4}
+      - {fields: [app.users.salary], with: full}
+      - {detect: [card], with: last4}
+`;
+
+export interface GatewayOptions {
+  readonly policy?: string;
+  /** Further keys of the listener, of the config's top level, of the target; YAML lines. */
+  readonly listener?: readonly string[];
+  readonly config?: readonly string[];
+  readonly target?: readonly string[];
+  readonly postgres?: PostgresOptions;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Files to write beside sallyport.yaml. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Everything real: PostgreSQL, an issuer, Envoy, and the gateway as `sallyport up` runs it. */
+export class TestGateway implements AsyncDisposable {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly issuer: TestIssuer;
+  readonly postgres: PostgresServer;
+  readonly up: Running;
+  readonly port: number;
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(parts: {
+    folder: string;
+    issuer: TestIssuer;
+    postgres: PostgresServer;
+    up: Running;
+    port: number;
+    env: Readonly<Record<string, string>>;
+  }) {
+    this.folder = parts.folder;
+    this.configFile = join(parts.folder, 'sallyport.yaml');
+    this.issuer = parts.issuer;
+    this.postgres = parts.postgres;
+    this.up = parts.up;
+    this.port = parts.port;
+    this.#env = parts.env;
+  }
+
+  static async start(options: GatewayOptions = {}): Promise<TestGateway> {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-e2e-'));
+    const hba = ['host all postgres 127.0.0.1/32 trust', 'host all gateway 127.0.0.1/32 scram-sha-256'];
+    const [postgres, issuer] = await Promise.all([
+      startPostgres({ hba, ...options.postgres }),
+      startIssuer(),
+    ]);
+    const admin = await postgres.connect();
+    await admin.query('CREATE DATABASE shop');
+    await admin.end();
+    const shop = await postgres.connect('shop');
+    await shop.query(schema);
+    await shop.end();
+    await writeFile(join(folder, 'policy.yaml'), options.policy ?? standardPolicy);
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text);
+    await writeFile(join(folder, 'sallyport.yaml'), configOf(options, issuer, postgres));
+    const env = {
+      HOME: homedir(),
+      TARGET_PASSWORD: targetPassword,
+      SALLYPORT_HOME: join(folder, 'home'),
+      ...options.env,
+    };
+    const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
+    const [, port = ''] = await up.until(/postgres {2}postgres.* on 127\.0\.0\.1:(\d+)/);
+    return new TestGateway({ folder, issuer, postgres, up, port: Number(port), env });
+  }
+
+  /** An agent's connection through Envoy; end it yourself. */
+  async connect(
+    options: Partial<pg.ClientConfig> & { readonly claims?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    const { claims, ...config } = options;
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: this.port,
+      database: 'shop',
+      user: 'agent-7',
+      password: this.issuer.mint(claims),
+      ...config,
+    });
+    await client.connect();
+    return client;
+  }
+
+  /** The environment of a libpq program that speaks as an agent. */
+  libpq(claims: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, string>> {
+    return {
+      PGHOST: '127.0.0.1',
+      PGPORT: String(this.port),
+      PGDATABASE: 'shop',
+      PGUSER: 'agent-7',
+      PGPASSWORD: this.issuer.mint(claims),
+      PGSSLMODE: 'prefer',
+    };
+  }
+
+  psql(script: string, ...args: readonly string[]): Running {
+    return start('psql', ['-X', '-v', 'VERBOSITY=verbose', ...args], { env: this.libpq(), input: script });
+  }
+
+  /** `sallyport` as a person of these groups types it. */
+  cli(args: readonly string[], person = 'pat', groups: readonly string[] = ['oncall']): Promise<Finished> {
+    const token = this.issuer.mintConsole(person, { groups });
+    return sallyport([...args, '-c', this.configFile], { env: { ...this.#env, SALLYPORT_TOKEN: token } });
+  }
+
+  /** A superuser's own connection to the target, past the gateway. */
+  direct(): Promise<pg.Client> {
+    return this.postgres.connect('shop');
+  }
+
+  /** Ends the gateway as Ctrl-C does. */
+  async stopGateway(): Promise<Finished> {
+    this.up.process.kill('SIGTERM');
+    return this.up.finished;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopGateway();
+    await Promise.all([this.postgres.stop(), this.issuer.stop()]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+const indented = (lines: readonly string[], by: number): string =>
+  lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
+
+function configOf(options: GatewayOptions, issuer: TestIssuer, postgres: PostgresServer): string {
+  return `\
+gateway:
+  stateDir: state
+  listeners:
+    - name: postgres
+      protocol: postgres
+      port: 0
+${indented(options.listener ?? [], 6)}\
+identity:
+  issuers:
+    - name: test
+      url: ${issuer.url}
+      audience: ${testAudience}
+      consoleAudience: ${testConsoleAudience}
+      algorithms: [ES256]
+      claims: {kind: kind, groups: groups}
+targets:
+  - name: shop
+    protocol: postgres
+    host: 127.0.0.1
+    port: ${postgres.port}
+    database: shop
+    user: gateway
+    password: env:TARGET_PASSWORD
+    searchPath: [app, public]
+${indented(options.target ?? ['tls: {mode: disable}'], 4)}\
+policies:
+  - policy.yaml
+${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;
+}
