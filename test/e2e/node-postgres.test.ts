@@ -12,7 +12,6 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  await client.end();
   await gateway[Symbol.asyncDispose]();
 });
 
@@ -45,7 +44,10 @@ function cancel(running: pg.Client): void {
   const packet = Buffer.alloc(16);
   for (const [at, value] of [16, 80877102, processID, secretKey].entries())
     packet.writeInt32BE(value, at * 4);
-  connect(gateway.port, '127.0.0.1').end(packet);
+  const socket = connect(gateway.port, '127.0.0.1');
+  socket.write(packet);
+  // As libpq does: the server closes the connection.
+  socket.resume();
 }
 
 const holdNotice = /Hold (h_[\w-]+)/;
@@ -252,7 +254,7 @@ describe('who may come in', () => {
     const expired = gateway.issuer.mint({ exp: Math.floor(Date.now() / 1000) - 60 });
     for (const password of ['secret', expired, gateway.issuer.mint({ aud: 'https://else.where' })]) {
       const error = await refused({ password });
-      expect(error).toMatchObject({ code: '28P01', severity: 'FATAL' });
+      expect(error).toMatchObject({ code: expect.stringMatching(/^28/), severity: 'FATAL' });
       expect(JSON.stringify(error)).not.toContain(password.slice(-20));
     }
   });
@@ -264,6 +266,7 @@ describe('who may come in', () => {
 });
 
 test('the target’s own password is nowhere to be seen', async () => {
+  await client.end();
   const { stdout, stderr } = await gateway.stopGateway();
   expect(stdout + stderr).not.toContain('the-target-password-nobody-sees');
 });
