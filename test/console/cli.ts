@@ -24,6 +24,8 @@ export interface Running {
   readonly output: string;
   /** Resolves once standard output has matched. Rejects when the program ends before. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** The same of standard error. */
+  untilError(pattern: RegExp): Promise<RegExpExecArray>;
   write(text: string): void;
   readonly finished: Promise<Finished>;
 }
@@ -50,6 +52,7 @@ export function start(command: string, args: readonly string[], options: RunOpti
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
+    for (const look of waiting) look();
   });
   // It may end without having read its input.
   child.stdin.on('error', () => undefined);
@@ -57,23 +60,25 @@ export function start(command: string, args: readonly string[], options: RunOpti
   const finished = new Promise<Finished>((resolve) => {
     child.once('close', (status) => resolve({ status, stdout, stderr }));
   });
+  const matched = (pattern: RegExp, text: () => string): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = pattern.exec(text());
+        if (found === null) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+      void finished.then(() => reject(new Error(`it ended without ${pattern}:\n${stdout}${stderr}`)));
+    });
   return {
     process: child,
     get output() {
       return stdout;
     },
-    until: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = pattern.exec(stdout);
-          if (found === null) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-        void finished.then(() => reject(new Error(`it ended without ${pattern}:\n${stdout}${stderr}`)));
-      }),
+    until: (pattern) => matched(pattern, () => stdout),
+    untilError: (pattern) => matched(pattern, () => stderr),
     write: (text) => void child.stdin.write(text),
     finished,
   };
