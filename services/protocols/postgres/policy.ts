@@ -181,6 +181,20 @@ export function isMaskedColumn(mask: Mask, column: string): boolean {
   return patternsOfMask(mask).some((pattern) => matchesName(pattern, name, 'deny'));
 }
 
+/** What is written for each condition of a rule: patterns of names, for `settings` and `objects` plain words. */
+export interface PostgresConditions {
+  /** `app.users`, `app.*` */
+  readonly tables: readonly string[];
+  /** `app.users.email`, `app.*.email` */
+  readonly columns: readonly string[];
+  /** `app.cleanup`, `pg_catalog.pg_get_*` */
+  readonly functions: readonly string[];
+  /** `statement_timeout`, `app.*` */
+  readonly settings: readonly string[];
+  /** `table`, `view`, `function`, `role` */
+  readonly objects: readonly string[];
+}
+
 export const postgresPolicy: PolicyWords = {
   verbs,
   opaqueReasons,
@@ -194,7 +208,7 @@ export const postgresPolicy: PolicyWords = {
     ),
     settings,
     objects,
-  },
+  } satisfies Readonly<Record<keyof PostgresConditions, EffectCondition>>,
   usesInCondition(mask, effect) {
     const { conditionColumns } = asPostgres(effect);
     if (conditionColumns.length === 0) return false;
