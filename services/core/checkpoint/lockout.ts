@@ -29,6 +29,8 @@ export class Lockout {
     const nowMs = this.#clock.monotonicMs();
     let record = this.#records.get(ip);
     if (record === undefined || record.windowEndsAtMs <= nowMs) {
+      // Taken out first: a Map keeps the place of a key that is set again, and only a new address needs room.
+      this.#records.delete(ip);
       if (this.#records.size >= maxLockoutSources) {
         const oldest = this.#records.keys().next();
         if (!oldest.done) this.#records.delete(oldest.value);

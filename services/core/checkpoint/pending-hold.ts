@@ -37,13 +37,14 @@ export class HeldAction implements PendingHold {
   readonly #context: HoldContext;
   readonly #held: HeldSubmission;
   readonly #revalidate: () => Promise<Intent>;
-  /** Of the hold that stands for this action: a new one, or the deferred one that was opened for it earlier. */
+  /** Of the hold that stands for this action: a new one, or the one that was opened for it earlier. */
   #id: HoldId = newHoldId();
   readonly #digest: string;
   readonly #openedAtMs: number;
   #tell: ((notice: HoldNotice) => void) | null = null;
   #opened = false;
   #withdrawn = false;
+  #ended = false;
 
   constructor(context: HoldContext, held: HeldSubmission, revalidate: () => Promise<Intent>) {
     this.#context = context;
@@ -60,7 +61,8 @@ export class HeldAction implements PendingHold {
   }
 
   withdraw(): void {
-    if (this.#withdrawn) return;
+    // What was deferred waits for its approval without its client; only a hold that is still waited for goes with it.
+    if (this.#withdrawn || this.#ended) return;
     this.#withdrawn = true;
     if (this.#opened) this.#withdrawFromStore();
   }
@@ -90,6 +92,7 @@ export class HeldAction implements PendingHold {
     const { decision, id: action } = this.#held;
     const grant = await approvals.takeGrant(this.#grantDigests());
     if (grant !== null) {
+      this.#id = grant.hold;
       trail.append({ kind: 'grant-used', grant: grant.id, hold: grant.hold, action, session });
       return this.#release(grant.approvers);
     }
@@ -161,8 +164,9 @@ export class HeldAction implements PendingHold {
   /** The approved action must still be what it was: same catalog versions, same policy. */
   async #release(approvers: readonly Party[]): Promise<Settlement> {
     const { decision, action } = this.#held;
-    if (this.#withdrawn) return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
     const intent = await this.#revalidate();
+    // Asked last: the client may have left while the catalog was read.
+    if (this.#withdrawn) return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
     const view = this.#context.view();
     const digest = actionDigest(this.#context.principal, { ...action, intent }, view.version);
     if (digest !== this.#digest) {
@@ -174,6 +178,9 @@ export class HeldAction implements PendingHold {
 
   #deferred(expiresAtMs: number): Settlement {
     const { decision } = this.#held;
+    if (this.#withdrawn && this.#opened) {
+      return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
+    }
     return this.#end('deferred', refusals.deferred(decision, this.#id, expiresAtMs));
   }
 
@@ -184,6 +191,7 @@ export class HeldAction implements PendingHold {
 
   #recordEnd(outcome: Ended, approvers: readonly Party[]): void {
     const { trail, telemetry, clock, session } = this.#context;
+    this.#ended = true;
     // A grant that was taken has its own record, and no hold was opened.
     if (outcome === 'released' && !this.#opened) return;
     trail.append({ kind: 'hold-ended', hold: this.#id, action: this.#held.id, session, outcome, approvers });

@@ -50,11 +50,16 @@ export const rateExceeded = (perMinute: number): Deny =>
     'Wait a few seconds and send fewer commands.',
   );
 
+/** Kinds go unsaid where they are the usual one: `one person of` says it. */
 function patternText(pattern: PrincipalPattern): string {
+  const { groups, subjects, kinds, issuers, claims, actingFor } = pattern;
   const parts: string[] = [];
-  if (pattern.groups) parts.push(`group ${pattern.groups.join(' or ')}`);
-  if (pattern.subjects) parts.push(pattern.subjects.join(' or '));
-  if (pattern.kinds) parts.push(pattern.kinds.join(' or '));
+  if (groups) parts.push(`group ${groups.join(' or ')}`);
+  if (subjects) parts.push(subjects.join(' or '));
+  if (kinds && kinds.join() !== 'person') parts.push(`kind ${kinds.join(' or ')}`);
+  if (issuers) parts.push(`known to ${issuers.join(' or ')}`);
+  for (const [name, values] of Object.entries(claims ?? {})) parts.push(`${name} ${values.join(' or ')}`);
+  if (actingFor) parts.push(`acting for ${actingFor.join(' or ')}`);
   return parts.length > 0 ? parts.join(', ') : 'anybody';
 }
 

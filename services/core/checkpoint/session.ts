@@ -54,6 +54,7 @@ export class LiveSession implements CheckpointSession {
   #actions = 0;
   #running = 0;
   #lastActiveMs: number;
+  #ending = false;
   #ended = false;
 
   constructor(parts: SessionParts) {
@@ -127,6 +128,8 @@ export class LiveSession implements CheckpointSession {
       held,
       revalidate,
     );
+    // A session that has ended has nobody to wait, and nobody to withdraw the hold later.
+    if (this.#ended) pending.withdraw();
     this.#holds.add(pending);
     this.#running += 1;
     // `settled` never rejects, so this promise cannot be dropped with an error in it.
@@ -173,7 +176,9 @@ export class LiveSession implements CheckpointSession {
 
   /** Ends the session from the gateway's side, in the protocol's own words. */
   end(end: SessionEnd): void {
-    if (!this.#ended) this.#parts.opening.onEnd(end);
+    if (this.#ended || this.#ending) return;
+    this.#ending = true;
+    this.#parts.opening.onEnd(end);
   }
 
   /** Called about once a second: ends the session when its time is over. */
