@@ -42,9 +42,11 @@ describe('a request', () => {
       code: 'unauthenticated',
       hint: expect.stringContaining('sallyport login'),
     });
-    for (const path of ['/openapi.json', '/v1/holds', '/nowhere']) {
+    // `/health` alone needs none, and only as it stands here.
+    for (const path of ['/openapi.json', '/v1/holds', '/nowhere', '/health?x', '/health/', '//health']) {
       expect(outcome(await get(path, null))).toBe('401 unauthenticated');
     }
+    expect(await get('/health', null)).toMatchObject({ status: 204, text: '' });
   });
 
   test('TOK-035: with a token for targets is told what is wrong with it', async () => {

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startApi } from '../../services/console/api/server.ts';
+import type { Trail } from '../../services/core/model/trail-entry.ts';
 import { action, intent, withParameters } from '../core/policy/actors.ts';
 import { program, rawControls, sallyport, start } from './cli.ts';
 import { startConsole, type TestConsole } from './gateway.ts';
@@ -147,6 +149,24 @@ SELECT 2
 });
 
 describe('status and whoami', () => {
+  test('status --health asks for no token, and tells only by its exit code', async () => {
+    const { socketPath, options } = gateway;
+    const healthOf = (socket: string) => sallyport(['status', '--health', '--socket', socket]);
+    expect(await healthOf(socketPath)).toEqual({ status: 0, stdout: '', stderr: '' });
+    const unwritable: Trail = {
+      append: (entry) => options.trail.append(entry),
+      afterCommit: (waiter) => options.trail.afterCommit(waiter),
+      writable: false,
+    };
+    const full = await startApi({ ...options, socketPath: `${socketPath}.full`, trail: unwritable });
+    try {
+      expect(await healthOf(`${socketPath}.full`)).toEqual({ status: 1, stdout: '', stderr: '' });
+    } finally {
+      await full.close();
+    }
+    expect(await healthOf(`${socketPath}.absent`)).toMatchObject({ status: 5, stdout: '' });
+  });
+
   test('are for people and for programs', async () => {
     const { stdout, status } = await sallyport(['status'], bob());
     expect(status).toBe(0);

@@ -88,6 +88,7 @@ function serverFor(parts: ApiParts): FastifyInstance {
     ),
   );
   const callers = authenticated(server, parts);
+  addHealth(server, parts);
   const routes = apiRoutes(parts);
   for (const route of [...routes, openApiRoute(routes, parts.version)]) addRoute(server, route, callers);
   return server;
@@ -114,7 +115,20 @@ const openApiRoute = (routes: readonly Route[], version: string): Route => {
   });
 };
 
-/** What everything passes before it is routed, let alone read: a place among those at work, and a person's token. */
+/**
+ * For watchdogs, which are no person and have no token. It says nothing but whether this process answers and takes new
+ * actions, which whoever can reach the socket sees anyway.
+ */
+export const healthPath = '/health';
+
+const addHealth = (server: FastifyInstance, { trail }: ApiParts): void => {
+  server.get(healthPath, async (_request, reply) => reply.code(trail.writable ? 204 : 503).send());
+};
+
+/**
+ * What everything passes before it is routed, let alone read: a place among those at work, and a person's token (but for
+ * `healthPath`).
+ */
 function authenticated(server: FastifyInstance, parts: ApiParts): WeakMap<FastifyRequest, Caller> {
   const callers = new WeakMap<FastifyRequest, Caller>();
   let atWork = 0;
@@ -132,6 +146,7 @@ function authenticated(server: FastifyInstance, parts: ApiParts): WeakMap<Fastif
     reply.raw.once('close', () => {
       atWork -= 1;
     });
+    if (request.url === healthPath) return;
     callers.set(request, await callerOf(request.headers.authorization, parts));
   });
   server.addHook('onResponse', async (request, reply) => {

@@ -8,6 +8,16 @@ import { answerTimeoutMs, maxAnswerBytes, maxTranscriptBytes } from './limits.ts
 import { type PlaceOptions, socketPath } from './state-folder.ts';
 import { personToken } from './token-store.ts';
 
+/** Whether the gateway answers and can write its trail; without a token, for watchdogs. @throws CliError `unreachable` */
+export async function gatewayIsHealthy(place: PlaceOptions): Promise<boolean> {
+  const socket = socketPath(place);
+  const asked = request({ socketPath: socket, path: '/health', agent: false, timeout: answerTimeoutMs });
+  asked.end();
+  const response = await responseTo(asked, socket);
+  response.resume();
+  return response.statusCode === 204;
+}
+
 /** Speaks to the gateway's own API, as the person who has logged in. */
 export class GatewayClient {
   readonly #socket: string;
@@ -68,20 +78,20 @@ export class GatewayClient {
     };
     const asked = request(options);
     asked.end(body ?? undefined);
-    const response = await this.#response(asked);
+    const response = await responseTo(asked, this.#socket);
     const text = await bodyOf(response, path, maxBytes);
     if (response.statusCode === 200) return text;
     throw refusalOf(text, path);
   }
-
-  #response(asked: ClientRequest): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      asked.once('response', resolve);
-      asked.once('timeout', () => asked.destroy(new Error(`it did not answer within ${answerTimeoutMs} ms`)));
-      asked.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(this.#socket, error)));
-    });
-  }
 }
+
+/** @throws CliError `unreachable`, `not-permitted` */
+const responseTo = (asked: ClientRequest, socket: string): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    asked.once('response', resolve);
+    asked.once('timeout', () => asked.destroy(new Error(`it did not answer within ${answerTimeoutMs} ms`)));
+    asked.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(socket, error)));
+  });
 
 async function bodyOf(response: IncomingMessage, path: string, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];

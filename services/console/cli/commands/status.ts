@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { visibleText } from '../../../core/model/visible-text.ts';
 import { type Status, statusSchema } from '../../api/schemas.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { GatewayClient } from '../gateway-client.ts';
+import { GatewayClient, gatewayIsHealthy } from '../gateway-client.ts';
 import { examples, jsonOption, placeOption, socketOption } from '../options.ts';
 import { problemLine } from '../problem-line.ts';
 import { bold, green, onOutput, print, printJson, red, yellow } from '../screen.ts';
@@ -15,15 +15,33 @@ export function define(command: Command): void {
     .addOption(placeOption())
     .addOption(socketOption())
     .addOption(jsonOption())
-    .addHelpText('after', examples('sallyport status', 'sallyport status --json | jq .policy.version'))
+    .addOption(
+      new Option(
+        '--health',
+        'only whether it answers and can write its trail: nothing is printed, and no token is needed',
+      ).conflicts('json'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport status',
+        'sallyport status --json | jq .policy.version',
+        'sallyport status --health   (for a watchdog)',
+      ),
+    )
     .action(run);
 }
 
 interface Options extends PlaceOptions {
   readonly json?: boolean;
+  readonly health?: boolean;
 }
 
 async function run(options: Options): Promise<void> {
+  if (options.health) {
+    process.exitCode = (await gatewayIsHealthy(options)) ? exitCodes.ok : exitCodes.no;
+    return;
+  }
   const client = await GatewayClient.open(options);
   const status = await client.get('/v1/status', statusSchema);
   if (options.json) printJson(status);
