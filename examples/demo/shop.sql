@@ -19,7 +19,7 @@ CREATE TABLE shop.orders (
 );
 INSERT INTO shop.customers VALUES
   (1, 'Ada Park', 'ada.park@example.com', '4111 1111 1111 1111', 'Lisbon'),
-  (2, 'Bo Lind', 'bo@lind.example', '5500 0055 5555 5559', 'Malmö'),
+  (2, 'Bo Lind', 'bo@lind.example', '5500 0055 5555 5559', 'Lund'),
   (3, 'Cleo Marsh', 'cleo.marsh@example.org', '4012 8888 8888 1881', 'Leeds'),
   (4, 'Dan Okoro', 'dan@okoro.example', '6011 1111 1111 1117', 'Lagos');
 INSERT INTO shop.orders VALUES

@@ -1,0 +1,71 @@
+import { EnvoyError } from '../../envoy/errors.ts';
+import { messageOf } from '../../services/core/model/errors.ts';
+import { AgentSession } from './agent-session.ts';
+import { DemoError } from './errors.ts';
+import { finishAlone } from './once.ts';
+import { bold, complain, say, step } from './screen.ts';
+import { setStage } from './stage.ts';
+import { leaveToYou } from './stay.ts';
+import { playUntilHeld } from './story.ts';
+
+/** Ctrl-C, as an abort reason. */
+export class Interrupted extends Error {}
+
+/** The whole demo. Gives the exit status: 0 when all was as told, or when Ctrl-C ended one that was to stay. */
+export async function play(once: boolean, signal: AbortSignal): Promise<number> {
+  say(
+    bold('Sallyport stands between AI agents and what they touch.'),
+    'This starts a shop with a PostgreSQL database, its identity provider, and the gateway in front of it: all real,',
+    'all on this machine, all gone at the end. Then an AI agent goes to work, through the gateway.',
+    '',
+  );
+  const cleanup = new AsyncDisposableStack();
+  let status = 0;
+  try {
+    await perform(once, cleanup, signal);
+  } catch (error) {
+    status = toldStatus(error, once);
+  }
+  if (status === 0 || signal.aborted) {
+    say('');
+    await step(
+      'Stopping everything',
+      () => cleanup.disposeAsync(),
+      () => 'everything is stopped and removed',
+    );
+  } else {
+    await cleanup.disposeAsync();
+  }
+  return status;
+}
+
+async function perform(once: boolean, cleanup: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
+  const stage = await setStage(cleanup, signal);
+  const agent = await AgentSession.open(stage.gateway.port, stage.token);
+  cleanup.defer(() => agent.end());
+  await unlessAborted(signal, async () => {
+    const held = await playUntilHeld(agent);
+    await (once ? finishAlone(stage, agent, held) : leaveToYou(stage, agent, held));
+  });
+}
+
+/** What waits for people, or for the database, is not waited for any longer after Ctrl-C: stopping all of it ends it. */
+async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([aborted, work()]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function toldStatus(error: unknown, once: boolean): number {
+  if (error instanceof Interrupted) return once ? 130 : 0;
+  if (error instanceof DemoError) complain(error.message, error.hint);
+  else if (error instanceof EnvoyError) complain(error.message, null);
+  else complain(messageOf(error), 'The demo did not expect this. Please report it.');
+  return 1;
+}
