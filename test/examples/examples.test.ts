@@ -108,6 +108,8 @@ describe('postgres-agents', () => {
     ['SELECT * FROM hr.salaries', noRule],
     ['SELECT rolpassword FROM pg_catalog.pg_authid', noRule],
     ['SELECT relname FROM pg_catalog.pg_class', allowed()],
+    ['SELECT pg_catalog.pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index', allowed()],
+    ['SELECT most_common_vals FROM pg_catalog.pg_stats', noRule],
     ['SET search_path = hr', noRule],
     ["SELECT pg_read_file('/etc/passwd')", noRule],
     ["COPY app.orders TO PROGRAM 'cat'", noRule],
