@@ -19,9 +19,11 @@ export type Answer =
 export class AgentSession {
   readonly #client: pg.Client;
   readonly #notices: ((text: string) => void)[] = [];
+  readonly #signal: AbortSignal;
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, signal: AbortSignal) {
     this.#client = client;
+    this.#signal = signal;
     client.on('notice', ({ message = '', hint }) => {
       gotMessage('NOTICE', message);
       if (hint !== undefined) gotMessage('HINT', hint);
@@ -31,10 +33,11 @@ export class AgentSession {
     client.on('error', () => undefined);
   }
 
-  static async open(port: number, token: string): Promise<AgentSession> {
+  /** After `signal` it answers nothing more, and shows nothing: what ends then ends because all of it is stopped. */
+  static async open(port: number, token: string, signal: AbortSignal): Promise<AgentSession> {
     const client = new pg.Client({ host: '127.0.0.1', port, database: 'shop', user: agent, password: token });
     await client.connect();
-    return new AgentSession(client);
+    return new AgentSession(client, signal);
   }
 
   async type(sql: string): Promise<Answer> {
@@ -54,6 +57,8 @@ export class AgentSession {
     });
     typed(`${sql};`);
     const answer = this.#answer(sql);
+    // Whoever waits for it hears of it; when all is stopped, perhaps nobody does any more.
+    answer.catch(() => undefined);
     const first = await Promise.race([noticed, answer]);
     if (typeof first === 'string') return { hold: first, answer };
     show(first);
@@ -66,6 +71,7 @@ export class AgentSession {
       if (fields.length === 0) return { kind: 'done', tag: `${command} ${rowCount ?? ''}`.trim() };
       return { kind: 'rows', rows: [fields.map(({ name }) => name), ...rows.map((row) => row.map(cell))] };
     } catch (error) {
+      this.#signal.throwIfAborted();
       if (error instanceof pg.DatabaseError) {
         const { code = '', message, detail = '', hint = '' } = error;
         return { kind: 'refused', code, message, detail, hint };

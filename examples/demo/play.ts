@@ -15,7 +15,7 @@ export class Interrupted extends Error {}
 export async function play(once: boolean, signal: AbortSignal): Promise<number> {
   say(
     bold('Sallyport stands between AI agents and what they touch.'),
-    'This starts a shop with a PostgreSQL database, its identity provider, and the gateway in front of it: all real,',
+    "This starts a shop's PostgreSQL database, an identity provider, and the gateway in front: all real,",
     'all on this machine, all gone at the end. Then an AI agent goes to work, through the gateway.',
     '',
   );
@@ -41,8 +41,13 @@ export async function play(once: boolean, signal: AbortSignal): Promise<number> 
 
 async function perform(once: boolean, cleanup: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
   const stage = await setStage(cleanup, signal);
-  const agent = await AgentSession.open(stage.gateway.port, stage.token);
+  const agent = await AgentSession.open(stage.gateway.port, stage.token, signal);
   cleanup.defer(() => agent.end());
+  say(
+    '',
+    'The agent connects with an unchanged PostgreSQL client. Its password is a token of the identity',
+    'provider; it never had the database password. Its rules are in examples/demo/policy.yaml.',
+  );
   await unlessAborted(signal, async () => {
     const held = await playUntilHeld(agent);
     await (once ? finishAlone(stage, agent, held) : leaveToYou(stage, agent, held));

@@ -4,7 +4,7 @@ import { type AgentSession, type Answer, show } from './agent-session.ts';
 import { DemoError } from './errors.ts';
 import { lastLines, program } from './gateway.ts';
 import { command, heading, remark, say, why } from './screen.ts';
-import { agent as agentName, approver, type Stage } from './stage.ts';
+import { agent as agentName, type Stage } from './stage.ts';
 import { type Held, playApproved } from './story.ts';
 
 /** Leaves the rest to the person at the keyboard. Never ends by itself. @throws DemoError when the gateway ends */
@@ -35,6 +35,11 @@ function explain({ gateway, files }: Stage, hold: string): void {
   command(
     `PGPASSWORD=$(cat ${files.token}) psql "host=127.0.0.1 port=${gateway.port} dbname=shop user=${agentName}"`,
   );
+  say(
+    '',
+    "  Try:  SELECT upper(email) AS hidden FROM customers;     SELECT * FROM customers WHERE email LIKE 'ada%';",
+    '        DELETE FROM orders;                               UPDATE orders SET total = 0;',
+  );
   if (!onPath('psql')) {
     say(`  ${remark('psql is not installed here. Debian, Ubuntu: apt-get install postgresql-client')}`);
   }
@@ -48,7 +53,7 @@ function explain({ gateway, files }: Stage, hold: string): void {
   );
   say('', `The policy is ${files.policy}; edit it, and the next statement goes by it.`);
   say(`The gateway's log is ${files.log}.`);
-  say('', `Waiting for ${approver}'s approval. Ctrl-C stops everything and leaves nothing behind.`);
+  say('', `The agent waits for the approval. Ctrl-C stops everything and leaves nothing behind.`);
 }
 
 /** Says what became of the hold, whenever that is. */

@@ -40,8 +40,8 @@ export async function playUntilHeld(agent: AgentSession): Promise<Held> {
   const salaries = await agent.type('SELECT * FROM hr.salaries');
   assertRefused(salaries, 'support-agent/no-salaries');
   why(
-    'Refused before a byte of it reached the database, with the reason and what to do instead: agents read that.',
-    'Its session lives on.',
+    'Refused before a byte of it reached the database, with the reason and with what is allowed instead,',
+    'which agents read. The session lives on.',
   );
 
   heading('3. It wants to refund an order');
@@ -49,8 +49,8 @@ export async function playUntilHeld(agent: AgentSession): Promise<Held> {
   const held = await agent.typeHeld("UPDATE orders SET status = 'refunded' WHERE id = 2");
   assertSeen(held.hold !== '', 'the UPDATE is held');
   why(
-    'Held: the statement waits in the gateway, and the agent with it, until a person has approved exactly this.',
-    'Agents cannot approve, neither this one nor another.',
+    'Held: the statement waits in the gateway, and the agent with it, until a person has approved',
+    'exactly this one. No agent can approve, neither this one nor another.',
   );
   return held;
 }
