@@ -78,8 +78,6 @@ export function scanningMasker(
   const kind = valueKind(type, catalog);
   if (column.format === 0 || isTextual(type)) return textScanner(scanner, kind);
   switch (kind) {
-    case 'text':
-      return textScanner(scanner, 'text');
     case 'json':
       return jsonbScanner(scanner);
     case 'integer':
@@ -87,7 +85,7 @@ export function scanningMasker(
     case 'decimal':
       return numberScanner(scanner, kind, column, type, catalog);
     case 'array':
-      return arrayScanner(scanner);
+      return arrayScanner(scanner, catalog);
     case 'other':
       return opaqueScanner(scanner);
     default:
@@ -143,23 +141,27 @@ function numberScanner(
   });
 }
 
-/** array_send: dimensions, flags, element type, two Int32 a dimension, then each element with its length before it. */
-const arrayScanner = (scanner: ValueScanner): ColumnMasker =>
+/**
+ * array_send: dimensions, flags, element type, two Int32 a dimension, then each element with its length before it. Each is scanned as a
+ * value of its own type is.
+ */
+const arrayScanner = (scanner: ValueScanner, catalog: Catalog): ColumnMasker =>
   scanningWith((value) => {
     const body = new BodyReader(value, 0);
     const dimensions = body.int32();
     body.int32();
-    const element = body.uint32();
-    const head = value.subarray(0, 12 + 8 * dimensions);
+    const masker = scanningMasker({ typeOid: body.uint32(), format: 1 }, scanner, catalog);
+    if (masker === null) return nothingFound;
     body.bytes(8 * dimensions);
+    const head = value.subarray(0, 12 + 8 * dimensions);
     const parts: Buffer[] = [head];
     let count = 0;
     for (let at = head.length; at < value.length; ) {
       const item = body.nullableBytes();
       at += 4 + (item?.length ?? 0);
-      const scanned = item === null ? null : scanner.scan(item, isTextual(element) ? 'text' : 'other');
-      count += scanned?.count ?? 0;
-      const shown = scanned === null ? item : isTextual(element) ? scanned.value : null;
+      const masked = masker.mask(item);
+      const shown = masked === 'unchanged' ? item : masked;
+      if (masked !== 'unchanged') count += masker.count;
       const length = Buffer.alloc(4);
       length.writeInt32BE(shown?.length ?? -1);
       parts.push(length, ...(shown === null ? [] : [shown]));

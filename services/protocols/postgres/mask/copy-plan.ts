@@ -78,6 +78,10 @@ function binaryRows(): RowFormat {
         if (!data.subarray(0, signature.length).equals(signature)) {
           throw new WireError('malformed-message', 'binary COPY data does not begin with its signature');
         }
+        // The upper half of the flags is what a reader must know to go on (16: each row begins with an OID); we know none.
+        if (data.readUInt16BE(signature.length) !== 0) {
+          throw new WireError('malformed-message', 'binary COPY data says that it has another layout');
+        }
         const length = signature.length + 8 + data.readUInt32BE(signature.length + 4);
         if (data.length < length) return null;
         begun = true;

@@ -36,6 +36,9 @@ export function textRows({ delimiter, nullText, header }: CopyOut): RowFormat {
     }
     return text;
   };
+  // Text format does not set a value that reads like NULL apart: `NULL 'guess'` would show unmasked where a value is the guess.
+  // Such a field counts as a value. CSV quotes it, and \N, the usual one, is no escaped value.
+  const isNull = (field: string): boolean => field === nullText && escaped(unescaped(nullText)) !== nullText;
   return {
     // A newline within a value is written as \n, so the first one ends the row.
     rowBytes: (data) => {
@@ -48,7 +51,7 @@ export function textRows({ delimiter, nullText, header }: CopyOut): RowFormat {
         return null;
       }
       return splitText(row.toString('utf8', 0, row.length - 1), delimiter).map((field) =>
-        field === nullText ? null : Buffer.from(unescaped(field)),
+        isNull(field) ? null : Buffer.from(unescaped(field)),
       );
     },
     row: (values) =>

@@ -44,6 +44,11 @@ export class FieldMasks {
     return this.#columnsOf(relationOid).get(attributeNumber) ?? null;
   }
 
+  columnAt(relationOid: number, attributeNumber: number): CatalogColumn | undefined {
+    const relation = this.catalog.relationsByOid.get(relationOid);
+    return relation?.columns.find((column) => column.attributeNumber === attributeNumber);
+  }
+
   knows(relationOid: number): boolean {
     return this.catalog.relationsByOid.has(relationOid);
   }

@@ -56,7 +56,7 @@ export class TargetMasking implements Masking {
     const maskers = Array.from({ length: columns }, (_, at) => {
       const output = outputs?.[at] ?? null;
       const origin = originOf(masks, output, statement.touched, null);
-      return this.#masker(masks, origin, { typeOid: copiedType(masks, output), format });
+      return this.#masker(masks, origin, { typeOid: copiedType(masks, output, format), format });
     });
     return maskers.every((masker) => masker === null) ? null : new MaskingCopyPlan(maskers, copy);
   }
@@ -66,11 +66,9 @@ export class TargetMasking implements Masking {
     statement: StatementFacts | null,
     fields: MessageFields,
   ): MessageFields {
-    if (obligations === null || statement === null) return scannedMessage(fields, null);
+    if (obligations === null) return scannedMessage(fields, null);
     const masks = this.#masksOf(obligations);
-    return statement.touched.some((column) => isMasked(masks, column))
-      ? withheldMessage(fields)
-      : scannedMessage(fields, masks.scanner);
+    return mayQuoteMasked(masks, statement) ? withheldMessage(fields) : scannedMessage(fields, masks.scanner);
   }
 
   notification(obligations: Obligations, payload: string): string {
@@ -148,7 +146,10 @@ function originOf(
   if (described === null || described.tableOid === 0) return { kind: 'clear' };
   if (!masks.knows(described.tableOid)) return masks.hasFields ? { kind: 'derived' } : { kind: 'clear' };
   const transform = masks.of(described.tableOid, described.attributeNumber);
-  return transform === null ? { kind: 'clear' } : { kind: 'masked', transform, field: described.name };
+  if (transform === null) return { kind: 'clear' };
+  // By the column's own name, as lineage has it: the query's name for it would give other pseudonyms.
+  const column = masks.columnAt(described.tableOid, described.attributeNumber);
+  return { kind: 'masked', transform, field: column?.text ?? described.name };
 }
 
 /** One column under several names (a view's and its table's, a partition's and its parent's): the first masked one names it. */
@@ -162,10 +163,26 @@ function directOrigin(masks: FieldMasks, sources: readonly ColumnRef[], named: C
   return { kind: 'masked', transform, field: columnText(named) };
 }
 
-/** COPY does not describe its columns: one that stands as it is has its source's type, any other is text. */
-function copiedType(masks: FieldMasks, output: OutputColumn | null): number {
+/**
+ * COPY does not describe its columns: one that stands as it is has its source's type. Any other is text where all values are
+ * written as text, and in binary of a type that nothing is known of: text in the place of a number, or a find that is replaced
+ * within an array, would be bytes that no client can read.
+ */
+function copiedType(masks: FieldMasks, output: OutputColumn | null, format: number): number {
   const source = output?.derived === false ? output.sources[0] : undefined;
-  const relation = source === undefined ? undefined : masks.catalog.relationsByOid.get(source.relationOid);
-  const column = relation?.columns.find(({ attributeNumber }) => attributeNumber === source?.attributeNumber);
-  return column?.type ?? typeOids.text;
+  const column = source && masks.columnAt(source.relationOid, source.attributeNumber);
+  return column?.type ?? (format === 0 ? typeOids.text : unknownType);
+}
+
+/** InvalidOid: no type has it. */
+const unknownType = 0;
+
+/**
+ * Whether an error may quote a masked value. What a transaction has put off (deferred constraints and triggers) runs when it ends
+ * or when SET CONSTRAINTS says, whatever the statement itself touches.
+ */
+function mayQuoteMasked(masks: FieldMasks, statement: StatementFacts | null): boolean {
+  if (statement === null) return masks.hasFields;
+  if (statement.transaction?.ends === true || statement.command === 'SET CONSTRAINTS') return masks.hasFields;
+  return statement.touched.some((column) => isMasked(masks, column));
 }

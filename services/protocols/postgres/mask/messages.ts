@@ -10,8 +10,8 @@ const shown: ReadonlySet<string> = new Set('SVCMDHPpqWstcdn');
 /** Of a statement that touches masked columns: nothing that can hold a value. */
 const withoutValues: ReadonlySet<string> = new Set('SVCP');
 
-/** Fields that are prose and may quote data. */
-const prose: ReadonlySet<string> = new Set('MDHW');
+/** Fields without data: severity, SQLSTATE, positions. All others may quote some: prose, the text of an inner query, names by RAISE. */
+const withoutData: ReadonlySet<string> = new Set('SVCPp');
 
 /** The commonest SQLSTATEs of running statements, in words without a value: the appendix's condition names. */
 const conditions: ReadonlyMap<string, string> = new Map([
@@ -27,6 +27,7 @@ const conditions: ReadonlyMap<string, string> = new Map([
   ['23505', 'unique violation'],
   ['23514', 'check violation'],
   ['25006', 'read-only transaction'],
+  ['25P01', 'there is no transaction in progress'],
   ['25P02', 'current transaction is aborted, commands ignored until end of transaction block'],
   ['40001', 'serialization failure'],
   ['40P01', 'deadlock detected'],
@@ -54,7 +55,7 @@ export function scannedMessage(fields: MessageFields, scanner: ValueScanner | nu
   const kept = permitted(fields, shown);
   if (scanner === null) return kept;
   return new Map(
-    [...kept].map(([letter, text]) => [letter, prose.has(letter) ? scannedText(text, scanner) : text]),
+    [...kept].map(([letter, text]) => [letter, withoutData.has(letter) ? text : scannedText(text, scanner)]),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { ValueKind } from '../../../core/masking/value-kind.ts';
 import type { Catalog } from '../sql/catalog.ts';
-import { typeOids } from '../wire/values.ts';
+import { isTextual, typeOids } from '../wire/values.ts';
 
 /** pg_type.dat: OIDs of built-in types never change. What is not here is asked of the catalog. */
 const kinds: ReadonlyMap<number, ValueKind> = new Map([
@@ -42,10 +42,11 @@ export function valueKind(typeOid: number, catalog: Catalog): ValueKind {
   return type.category === 'S' && type.kind === 'base' ? 'text' : 'other';
 }
 
-/** The type as whose bytes a value of this type travels: a domain's base. */
+/** The type as whose bytes a value of this type travels: a domain's base, and text for types of category S (citext). */
 export function carriedType(typeOid: number, catalog: Catalog): number {
   const type = catalog.typesByOid.get(typeOid);
-  return type?.kind === 'domain' && type.base !== 0 && type.base !== typeOid
-    ? carriedType(type.base, catalog)
-    : typeOid;
+  if (type?.kind === 'domain' && type.base !== 0 && type.base !== typeOid) {
+    return carriedType(type.base, catalog);
+  }
+  return isTextual(typeOid) || valueKind(typeOid, catalog) !== 'text' ? typeOid : typeOids.text;
 }
