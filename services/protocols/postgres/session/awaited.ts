@@ -45,3 +45,19 @@ export type Awaited =
    * a Query too, so a ReadyForQuery follows.
    */
   | { readonly kind: 'refusal'; readonly error: Buffer; readonly query: boolean };
+
+export type Running = Extract<Awaited, { kind: 'execute' | 'query' }>;
+
+export const runOf = (head: Running): Run => (head.kind === 'query' ? head.run : head.portal.run);
+
+/** Those of the statement that is being answered. */
+export const changesNow = (head: Running): readonly StatementChange[] => {
+  const now = runOf(head).statementIndex;
+  return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement === now);
+};
+
+/** Those of the statements that have not been answered. */
+export const changesLeft = (head: Running): readonly StatementChange[] => {
+  const now = runOf(head).statementIndex;
+  return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement >= now);
+};

@@ -1,5 +1,5 @@
 import type { TransactionStatus } from '../wire/backend.ts';
-import type { Awaited, Change } from './awaited.ts';
+import { type Awaited, type Change, changesLeft } from './awaited.ts';
 import { type NameChanging, NameTable, type Portal, type PreparedStatement } from './names.ts';
 
 /**
@@ -11,6 +11,12 @@ export class Conversation {
   readonly portals = new NameTable<Portal>();
   /** What the server still owes, first to last. */
   readonly awaited: Awaited[] = [];
+  /** Pipelines, each of which a Sync ends: how many the client has ended, whose Sync was sent, whose Sync was answered. */
+  #ended = 0;
+  #sent = 0;
+  #answered = 0;
+  /** The pipeline that an error has broken off, and its SQLSTATE. */
+  #failed: { readonly pipeline: number; readonly code: string } | null = null;
   /** As the server last said. */
   status: TransactionStatus = 'I';
   /** Counts runs up to Sync: names that one run changes are certain for the next only once confirmed. */
@@ -26,6 +32,66 @@ export class Conversation {
   catalogChanged = false;
   /** Whether a LISTEN was let through: without one, notifications are not this client's. */
   listens = false;
+
+  /** Whether the server skips what the client says now: a message before it has failed, and no Sync has come since. */
+  get skips(): boolean {
+    return this.#failed?.pipeline === this.#ended;
+  }
+
+  /** The client has said Sync. */
+  endPipeline(): void {
+    this.#ended += 1;
+  }
+
+  /** A message is about to be sent that the server answers so. False when the server would skip it: then it need not travel. */
+  expect(awaited: Awaited): boolean {
+    if (awaited.kind === 'sync') this.#sent += 1;
+    else if (this.#failed?.pipeline === this.#sent) {
+      this.#skipped(awaited, this.#failed.code);
+      return false;
+    }
+    this.awaited.push(awaited);
+    return true;
+  }
+
+  /** The server has answered a Sync. */
+  pipelineAnswered(): void {
+    this.#answered += 1;
+  }
+
+  /** A message of the extended protocol has failed: what comes behind it, up to Sync, never happens. */
+  failPipeline(code: string): void {
+    this.#failed = { pipeline: this.#answered, code };
+    while (this.awaited.length > 0 && this.awaited[0]?.kind !== 'sync') {
+      const skipped = this.awaited.shift();
+      if (skipped !== undefined) this.#skipped(skipped, code);
+    }
+  }
+
+  #skipped(awaited: Awaited, code: string): void {
+    switch (awaited.kind) {
+      case 'parse':
+        return this.statements.drop(awaited.change);
+      case 'bind':
+        this.portals.drop(awaited.change);
+        return awaited.run.end('failed', code);
+      case 'execute':
+        for (const change of changesLeft(awaited)) this.drop(change.change);
+        return awaited.portal.run.end('failed', code);
+      case 'close':
+        return this.drop(awaited.change);
+      case 'query':
+        for (const change of changesLeft(awaited)) this.drop(change.change);
+        return awaited.run.end('failed', code);
+      case 'describe-portal':
+        awaited.portal.described = false;
+        return;
+      case 'describe-statement':
+      case 'refusal':
+      case 'sync':
+        return;
+    }
+  }
 
   confirm(change: Change): void {
     if (change.table === 'statements') this.statements.confirm(change.change);

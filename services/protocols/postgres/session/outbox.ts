@@ -83,9 +83,11 @@ export class Outbox implements CommitWaiter {
 
   #send(outgoing: readonly Outgoing[]): void {
     this.#waiting = [];
-    for (const { awaited } of outgoing) if (awaited !== null) this.#conversation.awaited.push(awaited);
-    const first = outgoing[0];
-    if (first === undefined) return;
-    this.#write(outgoing.length === 1 ? first.bytes : Buffer.concat(outgoing.map(({ bytes }) => bytes)));
+    const pieces: Buffer[] = [];
+    for (const { bytes, awaited } of outgoing) {
+      if (awaited === null || this.#conversation.expect(awaited)) pieces.push(bytes);
+    }
+    const [first, ...more] = pieces;
+    if (first !== undefined) this.#write(more.length === 0 ? first : Buffer.concat(pieces));
   }
 }

@@ -21,7 +21,7 @@ import { WireError } from '../wire/errors.ts';
 import { FrameReader } from '../wire/frames.ts';
 import { formatOf } from '../wire/frontend.ts';
 import { maxBackendFrameBytes } from '../wire/limits.ts';
-import type { Awaited, StatementChange } from './awaited.ts';
+import { type Awaited, changesLeft, changesNow, type Running, runOf } from './awaited.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { Conversation } from './conversation.ts';
 import { maxImplicitTransactionActions } from './limits.ts';
@@ -48,8 +48,6 @@ export interface ReplyParts {
 
 /** Verbs after which the catalog may be another one; code that is called can do anything. */
 const changesCatalog: ReadonlySet<string> = new Set<Verb>(['create', 'alter', 'drop', 'call', 'do']);
-
-type Running = Extract<Awaited, { kind: 'execute' | 'query' }>;
 
 /**
  * The server's side of a session: bytes -> messages -> what they answer -> masked bytes for the client. Every message is
@@ -327,37 +325,7 @@ export class Replies {
       case 'close':
         break;
     }
-    while (conversation.awaited.length > 0 && conversation.awaited[0]?.kind !== 'sync') {
-      const skipped = conversation.awaited.shift();
-      if (skipped !== undefined) this.#skipped(skipped, code);
-    }
-  }
-
-  /** What the server skips until Sync never happened. */
-  #skipped(awaited: Awaited, code: string): void {
-    const { conversation } = this.#parts;
-    switch (awaited.kind) {
-      case 'parse':
-        return conversation.statements.drop(awaited.change);
-      case 'bind':
-        conversation.portals.drop(awaited.change);
-        return awaited.run.end('failed', code);
-      case 'execute':
-        for (const change of changesLeft(awaited)) conversation.drop(change.change);
-        return awaited.portal.run.end('failed', code);
-      case 'close':
-        return conversation.drop(awaited.change);
-      case 'query':
-        for (const change of changesLeft(awaited)) conversation.drop(change.change);
-        return awaited.run.end('failed', code);
-      case 'describe-portal':
-        awaited.portal.described = false;
-        return;
-      case 'describe-statement':
-      case 'refusal':
-      case 'sync':
-        return;
-    }
+    conversation.failPipeline(code);
   }
 
   #ready(frame: Buffer): void {
@@ -368,6 +336,7 @@ export class Replies {
       head?.kind === 'sync' || head?.kind === 'query' || (head?.kind === 'refusal' && head.query);
     if (status === null || !expected) throw this.#unexpected(frame);
     conversation.awaited.shift();
+    if (head.kind === 'sync') conversation.pipelineAnswered();
     if (head.kind === 'query') head.run.end('completed', null);
     for (const run of this.#doneUntilReady) run.end('completed', null);
     this.#doneUntilReady = [];
@@ -457,8 +426,6 @@ export class Replies {
   }
 }
 
-const runOf = (head: Running): Run => (head.kind === 'query' ? head.run : head.portal.run);
-
 /** The action whose error or notice this would be. */
 function runThatAnswers(head: Awaited): Run | null {
   switch (head.kind) {
@@ -476,16 +443,6 @@ function runThatAnswers(head: Awaited): Run | null {
       return null;
   }
 }
-
-const changesNow = (head: Running): readonly StatementChange[] => {
-  const now = runOf(head).statementIndex;
-  return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement === now);
-};
-
-const changesLeft = (head: Running): readonly StatementChange[] => {
-  const now = runOf(head).statementIndex;
-  return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement >= now);
-};
 
 /** The columns with the formats that Bind asked for, from the portal's own description or its statement's. */
 function fieldsOf(portal: Portal): readonly FieldDescription[] | null {

@@ -54,6 +54,18 @@ export interface RequestParts {
 const beginsRun = (awaited: Awaited | null): boolean =>
   awaited?.kind === 'sync' || awaited?.kind === 'query' || (awaited?.kind === 'refusal' && awaited.query);
 
+/** What the server ignores between an error in the extended protocol and the next Sync. */
+const skippable: ReadonlySet<number | undefined> = new Set([
+  frontend.query,
+  frontend.parse,
+  frontend.bind,
+  frontend.describe,
+  frontend.execute,
+  frontend.close,
+  frontend.flush,
+  frontend.functionCall,
+]);
+
 /** Why the next message is not looked at yet. */
 type Blocked = 'analysis' | 'hold' | 'names' | 'copy';
 
@@ -110,6 +122,9 @@ export class Requests {
       const retry = this.#retry;
       this.#retry = null;
       this.#unblock(retry);
+    } else if (this.#blocked === 'hold') {
+      // A message before it has failed, so the server would skip it: nobody need decide about it.
+      if (this.#parts.conversation.skips) this.withdrawHold();
     } else if (this.#blocked === 'copy') {
       const { copyIn, awaited } = this.#parts.conversation;
       if (copyIn || this.#copying === null || !awaited.includes(this.#copying)) this.#unblock(null);
@@ -170,6 +185,7 @@ export class Requests {
   #handle(frame: Buffer): void {
     const type = frame[0];
     if (this.#parts.conversation.copyIn) return this.#handleInCopy(type, frame);
+    if (this.#parts.conversation.skips && skippable.has(type)) return;
     switch (type) {
       case frontend.query:
         return this.#query(frame);
@@ -545,6 +561,7 @@ export class Requests {
     for (const { awaited } of outgoing) {
       // The server drops the unnamed statement when a Query begins.
       if (awaited?.kind === 'query' || awaited?.kind === 'refusal') conversation.statements.remove('');
+      if (awaited?.kind === 'sync') conversation.endPipeline();
       if (beginsRun(awaited)) conversation.generation += 1;
     }
   }
