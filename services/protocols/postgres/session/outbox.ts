@@ -43,6 +43,7 @@ export class Outbox implements CommitWaiter {
   readonly #conversation: Conversation;
   readonly #write: (bytes: Buffer) => void;
   readonly #trailUnavailable: Deny;
+  readonly #sent: () => void;
   #waiting: Outgoing[] = [];
 
   constructor(
@@ -50,11 +51,13 @@ export class Outbox implements CommitWaiter {
     conversation: Conversation,
     write: (bytes: Buffer) => void,
     trailUnavailable: Deny,
+    sent: () => void,
   ) {
     this.#gate = gate;
     this.#conversation = conversation;
     this.#write = write;
     this.#trailUnavailable = trailUnavailable;
+    this.#sent = sent;
   }
 
   get empty(): boolean {
@@ -89,5 +92,6 @@ export class Outbox implements CommitWaiter {
     }
     const [first, ...more] = pieces;
     if (first !== undefined) this.#write(more.length === 0 ? first : Buffer.concat(pieces));
+    this.#sent();
   }
 }

@@ -116,7 +116,7 @@ export class Requests {
     return this.#blocked === 'hold';
   }
 
-  /** The server has answered something: names may have become certain, COPY may have begun. */
+  /** Something was sent or answered: names may have become certain, COPY may have begun. */
   progress(): void {
     if (this.#blocked === 'names' && this.#retry !== null) {
       const retry = this.#retry;
@@ -126,7 +126,10 @@ export class Requests {
       // A message before it has failed, so the server would skip it: nobody need decide about it.
       if (this.#parts.conversation.skips) this.withdrawHold();
     } else if (this.#blocked === 'copy') {
-      const { copyIn, awaited } = this.#parts.conversation;
+      const { conversation, outbox } = this.#parts;
+      const { copyIn, awaited } = conversation;
+      // Before it was sent nothing can be said about its answer.
+      if (!outbox.empty) return;
       if (copyIn || this.#copying === null || !awaited.includes(this.#copying)) this.#unblock(null);
     }
   }

@@ -54,7 +54,13 @@ export class PostgresSession {
     this.#parts = parts;
     const { gate, work, clock, trace, client } = parts;
     const conversation = this.#conversation;
-    const outbox = new Outbox(gate, conversation, (bytes) => this.#writeUpstream(bytes), trailUnavailable);
+    const outbox = new Outbox(
+      gate,
+      conversation,
+      (bytes) => this.#writeUpstream(bytes),
+      trailUnavailable,
+      () => this.#requests.progress(),
+    );
     this.#requests = new Requests({
       gate,
       conversation,
