@@ -89,7 +89,8 @@ export async function step<Result>(
   let told = '';
   const show = (): void => {
     if (isTTY) {
-      const text = `  [..] ${now} (${seconds()})`.slice(0, process.stdout.columns - 1);
+      // A terminal that was told no size says 0. A line that is broken could not be written over.
+      const text = `  [..] ${now} (${seconds()})`.slice(0, (process.stdout.columns || 80) - 1);
       process.stdout.write(`\r\x1b[K${text}`);
     } else if (told !== now) {
       told = now;

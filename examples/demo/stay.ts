@@ -37,8 +37,8 @@ function explain({ gateway, files }: Stage, hold: string): void {
   );
   say(
     '',
-    "  Try:  SELECT upper(email) AS hidden FROM customers;     SELECT * FROM customers WHERE email LIKE 'ada%';",
-    '        DELETE FROM orders;                               UPDATE orders SET total = 0;',
+    '  Try:  \\d      SELECT upper(email) AS hidden FROM customers;      DELETE FROM orders;',
+    "        UPDATE orders SET total = 0;      SELECT id FROM customers WHERE email LIKE 'ada%';",
   );
   if (!onPath('psql')) {
     say(`  ${remark('psql is not installed here. Debian, Ubuntu: apt-get install postgresql-client')}`);
