@@ -22,6 +22,7 @@ export interface Running {
   readonly process: ChildProcess;
   /** What it has written to standard output so far. */
   readonly output: string;
+  readonly errorOutput: string;
   /** Resolves once standard output has matched. Rejects when the program ends before. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
   /** The same of standard error. */
@@ -76,6 +77,9 @@ export function start(command: string, args: readonly string[], options: RunOpti
     process: child,
     get output() {
       return stdout;
+    },
+    get errorOutput() {
+      return stderr;
     },
     until: (pattern) => matched(pattern, () => stdout),
     untilError: (pattern) => matched(pattern, () => stderr),

@@ -54,8 +54,9 @@ policies:
 
 export interface GatewayOptions {
   readonly policy?: string;
-  /** Further keys of the listener, of the config's top level, of the target; YAML lines. */
+  /** Further keys of the listener, of identity, of the config's top level, of the target; YAML lines. */
   readonly listener?: readonly string[];
+  readonly identity?: readonly string[];
   readonly config?: readonly string[];
   readonly target?: readonly string[];
   readonly postgres?: PostgresOptions;
@@ -157,6 +158,25 @@ export class TestGateway implements AsyncDisposable {
     return sallyport([...args, '-c', this.configFile], { env: { ...this.#env, SALLYPORT_TOKEN: token } });
   }
 
+  /** Whom `sallyport sessions ls` shows, as an operator sees it. */
+  async sessions(): Promise<readonly { readonly id: string }[]> {
+    const { stdout } = await this.cli(['sessions', 'ls', '--json'], 'sam', ['sre']);
+    return JSON.parse(stdout);
+  }
+
+  /** Of the gateway process that runs now, as its supervisor logs it. */
+  async processId(): Promise<number> {
+    const [, pid] = await this.up.untilError(/"pid":(\d+),"msg":"the gateway process is ready"/);
+    return Number(pid);
+  }
+
+  /** Writes another policy and waits until the gateway has taken or refused it. */
+  async replacePolicy(text: string): Promise<void> {
+    const reloads = this.up.errorOutput.match(new RegExp(reloaded, 'g'))?.length ?? 0;
+    await writeFile(join(this.folder, 'policy.yaml'), text);
+    await this.up.untilError(new RegExp(`(?:${reloaded}[^]*?){${reloads + 1}}`));
+  }
+
   /** A superuser's own connection to the target, past the gateway. */
   direct(): Promise<pg.Client> {
     return this.postgres.connect('shop');
@@ -174,6 +194,8 @@ export class TestGateway implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
+
+const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
 
 const indented = (lines: readonly string[], by: number): string =>
   lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
@@ -195,6 +217,7 @@ identity:
       consoleAudience: ${testConsoleAudience}
       algorithms: [ES256]
       claims: {kind: kind, groups: groups}
+${indented(options.identity ?? [], 2)}\
 targets:
   - name: shop
     protocol: postgres

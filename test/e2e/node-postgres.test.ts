@@ -1,6 +1,6 @@
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
+import { cancel, errorOf, heldBy, notice } from './clients.ts';
 import { TestGateway } from './gateway.ts';
 
 let gateway: TestGateway;
@@ -14,43 +14,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
 });
-
-/** The error of a query that must fail, as the client library gives it. */
-async function errorOf(work: Promise<unknown>): Promise<pg.DatabaseError> {
-  try {
-    await work;
-  } catch (error) {
-    return error as pg.DatabaseError; // node-postgres's own type of server errors
-  }
-  throw new Error('it was let through');
-}
-
-/** Resolves with the next notice whose text matches. */
-const notice = (from: pg.Client, pattern: RegExp): Promise<RegExpExecArray> =>
-  new Promise((resolve) => {
-    const look = ({ message }: { readonly message?: string | undefined }): void => {
-      const found = pattern.exec(message ?? '');
-      if (found === null) return;
-      from.off('notice', look);
-      resolve(found);
-    };
-    from.on('notice', look);
-  });
-
-/** A CancelRequest, as psql sends one at Ctrl-C: on a connection of its own, with the key of the other one. */
-function cancel(running: pg.Client): void {
-  // The key is not in the types: node-postgres keeps it from BackendKeyData.
-  const { processID, secretKey } = running as unknown as { processID: number; secretKey: number };
-  const packet = Buffer.alloc(16);
-  for (const [at, value] of [16, 80877102, processID, secretKey].entries())
-    packet.writeInt32BE(value, at * 4);
-  const socket = connect(gateway.port, '127.0.0.1');
-  socket.write(packet);
-  // As libpq does: the server closes the connection.
-  socket.resume();
-}
-
-const holdNotice = /Hold (h_[\w-]+)/;
 
 describe('masks', () => {
   const ada = { name: 'Ada', email: 'a***@***.example', card: '****1111', salary: '0' };
@@ -141,9 +104,9 @@ describe('a refusal', () => {
 
 describe('a hold', () => {
   test('keeps the statement until a person approves, with the exact parameters', async () => {
-    const held = notice(client, holdNotice);
+    const held = heldBy(client);
     const done = client.query('UPDATE app.users SET name = $1 WHERE id = $2', ['Adele', 1]);
-    const [, id = ''] = await held;
+    const id = await held;
     const shown = await gateway.cli(['holds', 'show', id]);
     expect(shown.stdout).toContain('UPDATE app.users SET name = $1 WHERE id = $2');
     expect(shown.stdout).toContain('Adele');
@@ -154,9 +117,9 @@ describe('a hold', () => {
   });
 
   test('rejected is a refusal with the reason, and the session goes on', async () => {
-    const held = notice(client, holdNotice);
+    const held = heldBy(client);
     const done = errorOf(client.query('DELETE FROM app.orders'));
-    const [, id = ''] = await held;
+    const id = await held;
     expect(await gateway.cli(['holds', 'reject', id, '--reason', 'no WHERE', '--yes'])).toMatchObject({
       status: 0,
     });
@@ -168,9 +131,9 @@ describe('a hold', () => {
 
   test('is not for the one who asked, nor for whom they act', async () => {
     const own = await gateway.connect({ claims: { sub: 'pat', act: { sub: 'agent-9' } } });
-    const held = notice(own, holdNotice);
+    const held = heldBy(own);
     const done = errorOf(own.query("UPDATE app.users SET name = 'x' WHERE id = 2"));
-    const [, id = ''] = await held;
+    const id = await held;
     const refused = await gateway.cli(['holds', 'approve', id, '--reason', 'mine', '--yes'], 'pat');
     expect(refused.status).not.toBe(0);
     await gateway.cli(['holds', 'reject', id, '--reason', 'no', '--yes'], 'olga');
@@ -180,10 +143,10 @@ describe('a hold', () => {
 
   test('is withdrawn when the client cancels', async () => {
     const other = await gateway.connect();
-    const held = notice(other, holdNotice);
+    const held = heldBy(other);
     const done = errorOf(other.query("UPDATE app.users SET name = 'x' WHERE id = 2"));
-    const [, id = ''] = await held;
-    cancel(other);
+    const id = await held;
+    cancel(other, gateway.port);
     expect((await done).code).toMatch(/^(57014|42501)$/);
     const late = await gateway.cli(['holds', 'approve', id, '--reason', 'late', '--yes']);
     expect(late.status).not.toBe(0);
@@ -193,10 +156,10 @@ describe('a hold', () => {
 
   test('is withdrawn when the client goes away', async () => {
     const other = await gateway.connect();
-    const held = notice(other, holdNotice);
+    const held = heldBy(other);
     other.on('error', () => undefined);
     const done = errorOf(other.query("UPDATE app.users SET name = 'gone' WHERE id = 2"));
-    const [, id = ''] = await held;
+    const id = await held;
     Reflect.get(other, 'connection').stream.destroy();
     await done;
     for (;;) {
@@ -240,7 +203,7 @@ test('a running statement is cancelled at the target', async () => {
   const direct = await gateway.direct();
   const running = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
   while ((await direct.query(running)).rowCount === 0);
-  cancel(other);
+  cancel(other, gateway.port);
   expect((await done).code).toBe('57014');
   expect((await direct.query(running)).rowCount).toBe(0);
   await direct.end();
