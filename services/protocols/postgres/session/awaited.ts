@@ -37,14 +37,21 @@ export type Awaited =
       readonly run: Run;
       /** Changes that the text's statements make, by the statement's place: confirmed as each one completes. */
       readonly changes: readonly StatementChange[];
+      /** The unnamed statement, which goes when the Query begins. */
+      readonly dropped: NameChanging<PreparedStatement> | null;
       /** The RowDescription of the statement that is being answered. */
       fields: readonly FieldDescription[] | null;
     }
   /**
    * A refused message: the server was sent one that surely fails, and its error becomes this one. That of a refused Query is
-   * a Query too, so a ReadyForQuery follows.
+   * a Query too, so a ReadyForQuery follows. `dropped`: the unnamed statement, when the message would have taken its place.
    */
-  | { readonly kind: 'refusal'; readonly error: Buffer; readonly query: boolean };
+  | {
+      readonly kind: 'refusal';
+      readonly error: Buffer;
+      readonly query: boolean;
+      readonly dropped: NameChanging<PreparedStatement> | null;
+    };
 
 export type Running = Extract<Awaited, { kind: 'execute' | 'query' }>;
 

@@ -47,7 +47,7 @@ export class Conversation {
   expect(awaited: Awaited): boolean {
     if (awaited.kind === 'sync') this.#sent += 1;
     else if (this.#failed?.pipeline === this.#sent) {
-      this.#skipped(awaited, this.#failed.code);
+      this.neverHappens(awaited, this.#failed.code);
       return false;
     }
     this.awaited.push(awaited);
@@ -64,11 +64,12 @@ export class Conversation {
     this.#failed = { pipeline: this.#answered, code };
     while (this.awaited.length > 0 && this.awaited[0]?.kind !== 'sync') {
       const skipped = this.awaited.shift();
-      if (skipped !== undefined) this.#skipped(skipped, code);
+      if (skipped !== undefined) this.neverHappens(skipped, code);
     }
   }
 
-  #skipped(awaited: Awaited, code: string): void {
+  /** A message is not sent, or the server skips it. */
+  neverHappens(awaited: Awaited, code: string | null): void {
     switch (awaited.kind) {
       case 'parse':
         return this.statements.drop(awaited.change);
@@ -82,12 +83,15 @@ export class Conversation {
         return this.drop(awaited.change);
       case 'query':
         for (const change of changesLeft(awaited)) this.drop(change.change);
+        if (awaited.dropped !== null) this.statements.drop(awaited.dropped);
         return awaited.run.end('failed', code);
       case 'describe-portal':
         awaited.portal.described = false;
         return;
-      case 'describe-statement':
       case 'refusal':
+        if (awaited.dropped !== null) this.statements.drop(awaited.dropped);
+        return;
+      case 'describe-statement':
       case 'sync':
         return;
     }
@@ -101,6 +105,12 @@ export class Conversation {
   drop(change: Change): void {
     if (change.table === 'statements') this.statements.drop(change.change);
     else this.portals.drop(change.change);
+  }
+
+  /** A Query, and a Parse without a name, drop the unnamed statement whether they fail or not. Null when there is none. */
+  dropUnnamed(): NameChanging<PreparedStatement> | null {
+    if (this.statements.find('', this.generation) === 'unknown') return null;
+    return this.statements.change('', null, this.generation);
   }
 
   changeStatement(name: NameChanging<PreparedStatement>['name'], value: PreparedStatement | null): Change {

@@ -6,7 +6,7 @@ import { frameOf, int32 } from '../wire/backend.ts';
 import { frontend } from '../wire/frontend.ts';
 import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
-import type { Run } from './run.ts';
+import type { NameChanging, PreparedStatement } from './names.ts';
 
 /** One message on its way to the target. */
 export interface Outgoing {
@@ -14,7 +14,7 @@ export interface Outgoing {
   /** What the server will answer; null when it answers nothing. */
   readonly awaited: Awaited | null;
   /** The action whose record must be written first, and what goes out instead when it cannot be. */
-  readonly action: { readonly run: Run; readonly refused: (deny: Deny) => readonly Outgoing[] } | null;
+  readonly action: { readonly refused: (deny: Deny) => readonly Outgoing[] } | null;
 }
 
 /**
@@ -24,17 +24,20 @@ export interface Outgoing {
 const noSuchPortal = `sallyport-refusal-${randomBytes(12).toString('hex')}`;
 const failing = frameOf(frontend.execute, noSuchPortal, int32(0));
 
+/** What becomes of the unnamed statement; see Conversation.dropUnnamed. */
+type Dropped = NameChanging<PreparedStatement> | null;
+
 /** Refuses a message of the extended protocol: the server is made to fail in its place. */
-export const refuseExtended = (error: Buffer): readonly Outgoing[] => [
-  { bytes: failing, awaited: { kind: 'refusal', error, query: false }, action: null },
+export const refuseExtended = (error: Buffer, dropped: Dropped = null): readonly Outgoing[] => [
+  { bytes: failing, awaited: { kind: 'refusal', error, query: false, dropped }, action: null },
 ];
 
 /** No grammar of PostgreSQL's begins a statement so; the server's log then says why it saw a syntax error. */
 const failingQuery = frameOf(frontend.query, 'sallyport refused the statement that stood here');
 
 /** Refuses a Query (or FunctionCall): with a Query that fails, since after an error in a pipeline the server skips both alike. */
-export const refuseQuery = (error: Buffer): readonly Outgoing[] => [
-  { bytes: failingQuery, awaited: { kind: 'refusal', error, query: true }, action: null },
+export const refuseQuery = (error: Buffer, dropped: Dropped): readonly Outgoing[] => [
+  { bytes: failingQuery, awaited: { kind: 'refusal', error, query: true, dropped }, action: null },
 ];
 
 /** Keeps messages back until the trail has the records of their actions, then sends them in one write. */
@@ -78,7 +81,7 @@ export class Outbox implements CommitWaiter {
     this.#send(
       this.#waiting.flatMap((outgoing) => {
         if (outgoing.action === null) return [outgoing];
-        outgoing.action.run.end('failed', null);
+        if (outgoing.awaited !== null) this.#conversation.neverHappens(outgoing.awaited, null);
         return outgoing.action.refused(deny);
       }),
     );

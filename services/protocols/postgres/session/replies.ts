@@ -316,8 +316,11 @@ export class Replies {
         return;
       case 'refusal':
         if (head.query) return;
+        if (head.dropped !== null) conversation.statements.confirm(head.dropped);
         break;
       case 'parse':
+        if (head.change.name === '') conversation.statements.remove('');
+        break;
       case 'bind':
       case 'describe-statement':
       case 'describe-portal':
@@ -337,6 +340,7 @@ export class Replies {
     if (status === null || !expected) throw this.#unexpected(frame);
     conversation.awaited.shift();
     if (head.kind === 'sync') conversation.pipelineAnswered();
+    else if (head.dropped !== null) conversation.statements.confirm(head.dropped);
     if (head.kind === 'query') head.run.end('completed', null);
     for (const run of this.#doneUntilReady) run.end('completed', null);
     this.#doneUntilReady = [];

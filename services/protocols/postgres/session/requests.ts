@@ -71,8 +71,8 @@ type Blocked = 'analysis' | 'hold' | 'names' | 'copy';
 
 /** How a decided action goes on: the two differ between the simple and the extended protocol. */
 interface Onward {
-  send(run: Run): void;
-  refuse(error: Buffer): readonly Outgoing[];
+  readonly send: (run: Run) => void;
+  readonly refuse: (error: Buffer) => readonly Outgoing[];
 }
 
 /**
@@ -251,26 +251,35 @@ export class Requests {
   }
 
   #query(frame: Buffer): void {
-    const text = this.#text(() => readQuery(frame), refuseQuery);
+    const { conversation } = this.#parts;
+    const refuse = (error: Buffer): readonly Outgoing[] => refuseQuery(error, conversation.dropUnnamed());
+    const text = this.#text(() => readQuery(frame), refuse);
     if (text === null) return;
     const trace = this.#parts.trace?.action('query') ?? null;
-    this.#analysed(text, trace, (analysis) => this.#queryAnalysed(frame, text, analysis, trace));
+    this.#analysed(text, trace, (analysis) => this.#queryAnalysed(frame, text, analysis, trace, refuse));
   }
 
-  #queryAnalysed(frame: Buffer, text: string, analysis: Analysis, trace: ActionTrace | null): void {
+  #queryAnalysed(
+    frame: Buffer,
+    text: string,
+    analysis: Analysis,
+    trace: ActionTrace | null,
+    refuse: Onward['refuse'],
+  ): void {
     const { conversation } = this.#parts;
     const refusal = this.#refusePrepared(analysis);
-    if (refusal !== null) return this.#add(refuseQuery(refusal));
+    if (refusal !== null) return this.#add(refuse(refusal));
     this.#resolved(
       analysis,
       () => this.#query(frame),
       (resolved) => {
         this.#decide(text, resolved, noParameters, trace, {
-          refuse: refuseQuery,
+          refuse,
           send: (run) => {
+            const dropped = conversation.dropUnnamed();
             const changes = nameChangesOf(resolved, run, conversation);
-            const awaited: Awaited = { kind: 'query', run, changes, fields: null };
-            this.#send(frame, awaited, { run, refuse: refuseQuery });
+            const awaited: Awaited = { kind: 'query', run, changes, dropped, fields: null };
+            this.#send(frame, awaited, (error) => refuseQuery(error, dropped));
             if (resolved.statements.some((statement) => statement.copyIn)) this.#waitForCopy(awaited);
           },
         });
@@ -279,14 +288,17 @@ export class Requests {
   }
 
   #parse(frame: Buffer): void {
-    const parse = this.#text(() => readParse(frame), refuseExtended);
+    const parse = this.#text(
+      () => readParse(frame),
+      (error) => refuseExtended(error),
+    );
     if (parse === null) return;
     this.#analysed(parse.text, null, (analysis) => {
       const { conversation } = this.#parts;
-      // An unnamed Parse drops the old one even if it fails.
-      if (parse.name === '') conversation.statements.remove('');
       const refusal = this.#refuseParse(analysis);
-      if (refusal !== null) return this.#add(refuseExtended(refusal));
+      if (refusal !== null) {
+        return this.#add(refuseExtended(refusal, parse.name === '' ? conversation.dropUnnamed() : null));
+      }
       const { text, parameterTypes } = parse;
       const statement: PreparedStatement = { text, parameterTypes, description: null };
       const change = conversation.statements.change(parse.name, statement, conversation.generation);
@@ -343,7 +355,7 @@ export class Requests {
         () => this.#bind(frame),
         (resolved) => {
           this.#decide(statement.text, resolved, parameters, trace, {
-            refuse: refuseExtended,
+            refuse: (error) => refuseExtended(error),
             send: (run) => this.#sendBind(frame, bind, statement, resolved, run),
           });
         },
@@ -364,7 +376,7 @@ export class Requests {
       withHold: false,
     };
     const change = conversation.portals.change(bind.portal, portal, conversation.generation);
-    this.#send(frame, { kind: 'bind', change, run }, { run, refuse: refuseExtended });
+    this.#send(frame, { kind: 'bind', change, run }, (error) => refuseExtended(error));
   }
 
   #describe(frame: Buffer): void {
@@ -415,7 +427,7 @@ export class Requests {
         () => this.#execute(frame),
         (resolved) => {
           this.#decide(text, resolved, noParameters, null, {
-            refuse: refuseExtended,
+            refuse: (error) => refuseExtended(error),
             send: (run) => {
               portal.run = run;
               portal.resolved = resolved;
@@ -439,7 +451,8 @@ export class Requests {
     const message = 'The fast-path function call is refused: it carries no SQL that could be read.';
     const hint =
       'Call the function in a statement: SELECT f(...); large objects have SQL functions too (lo_get, lo_put).';
-    this.#add(refuseQuery(ownMessage({ severity: 'ERROR', sqlState: '0A000', message, hint })));
+    const error = ownMessage({ severity: 'ERROR', sqlState: '0A000', message, hint });
+    this.#add(refuseQuery(error, this.#parts.conversation.dropUnnamed()));
   }
 
   #unknown(sqlState: string, what: string, name: string): void {
@@ -548,13 +561,10 @@ export class Requests {
     return new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
   }
 
-  #send(
-    bytes: Buffer,
-    awaited: Awaited | null,
-    action: { readonly run: Run; refuse(error: Buffer): readonly Outgoing[] } | null = null,
-  ): void {
-    const refused = (deny: Deny): readonly Outgoing[] => action?.refuse(refusalMessage(deny)) ?? [];
-    this.#add([{ bytes, awaited, action: action === null ? null : { run: action.run, refused } }]);
+  #send(bytes: Buffer, awaited: Awaited | null, refuse: Onward['refuse'] | null = null): void {
+    const action =
+      refuse === null ? null : { refused: (deny: Deny): readonly Outgoing[] => refuse(refusalMessage(deny)) };
+    this.#add([{ bytes, awaited, action }]);
   }
 
   /** Behind a Sync or a Query a new run begins: what went wrong before it does not touch it. */
@@ -562,8 +572,6 @@ export class Requests {
     const { conversation, outbox } = this.#parts;
     outbox.add(...outgoing);
     for (const { awaited } of outgoing) {
-      // The server drops the unnamed statement when a Query begins.
-      if (awaited?.kind === 'query' || awaited?.kind === 'refusal') conversation.statements.remove('');
       if (awaited?.kind === 'sync') conversation.endPipeline();
       if (beginsRun(awaited)) conversation.generation += 1;
     }

@@ -1,7 +1,7 @@
 /** Conversations with the gateway and with PostgreSQL itself: the answers must be the same. */
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { say } from '../../../attacks/raw-client.ts';
-import { BothSides, type Step } from './both-sides.ts';
+import { BothSides, refusedText, type Step } from './both-sides.ts';
 
 let both: BothSides;
 
@@ -31,4 +31,35 @@ describe('after an error', () => {
         say.sync(),
       ),
     ));
+});
+
+describe('the unnamed statement', () => {
+  const use = [say.bind(), say.execute(), say.sync()];
+  const cases: Readonly<Record<string, readonly Step[]>> = {
+    'outlives a refusal': steps(say.describe('P', 'nosuch'), say.sync(), ...use),
+    'outlives a Query and a Parse that are skipped': steps(
+      say.parse('SELECT nope', 's1'),
+      say.query('SELECT 2'),
+      say.parse('SELECT 3'),
+      say.sync(),
+      ...use,
+    ),
+    'goes with a Query': steps(say.query('SELECT 2'), ...use),
+    'goes with a Query behind it in its pipeline': steps(
+      say.parse('SELECT 3'),
+      say.query('SELECT 2'),
+      ...use,
+    ),
+    'goes with a Query that is refused': [
+      { bytes: say.query(refusedText.gateway), direct: say.query(refusedText.direct) },
+      ...steps(...use),
+    ],
+    'goes with a Parse that fails': steps(say.parse('SELECT nope'), say.sync(), ...use),
+    'goes with a Parse that is refused': [
+      { bytes: say.parse(refusedText.gateway), direct: say.parse(refusedText.direct) },
+      ...steps(say.sync(), ...use),
+    ],
+  };
+  for (const [name, then] of Object.entries(cases))
+    test(name, () => both.expectSame([...steps(say.parse('SELECT 1'), say.sync()), ...then]));
 });
