@@ -99,24 +99,30 @@ export class TestGateway implements AsyncDisposable {
       startPostgres({ hba, ...options.postgres }),
       startIssuer(),
     ]);
-    const admin = await postgres.connect();
-    await admin.query('CREATE DATABASE shop');
-    await admin.end();
-    const shop = await postgres.connect('shop');
-    await shop.query(schema);
-    await shop.end();
-    await writeFile(join(folder, 'policy.yaml'), options.policy ?? standardPolicy);
-    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text);
-    await writeFile(join(folder, 'sallyport.yaml'), configOf(options, issuer, postgres));
-    const env = {
-      HOME: homedir(),
-      TARGET_PASSWORD: targetPassword,
-      SALLYPORT_HOME: join(folder, 'home'),
-      ...options.env,
-    };
-    const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
-    const [, port = ''] = await up.until(/postgres {2}postgres.* on 127\.0\.0\.1:(\d+)/);
-    return new TestGateway({ folder, issuer, postgres, up, port: Number(port), env });
+    try {
+      const admin = await postgres.connect();
+      await admin.query('CREATE DATABASE shop');
+      await admin.end();
+      const shop = await postgres.connect('shop');
+      await shop.query(schema);
+      await shop.end();
+      await writeFile(join(folder, 'policy.yaml'), options.policy ?? standardPolicy);
+      for (const [name, text] of Object.entries(options.files ?? {}))
+        await writeFile(join(folder, name), text);
+      await writeFile(join(folder, 'sallyport.yaml'), configOf(options, issuer, postgres));
+      const env = {
+        HOME: homedir(),
+        TARGET_PASSWORD: targetPassword,
+        SALLYPORT_HOME: join(folder, 'home'),
+        ...options.env,
+      };
+      const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
+      const [, port = ''] = await up.until(/postgres {2}postgres.* on 127\.0\.0\.1:(\d+)/);
+      return new TestGateway({ folder, issuer, postgres, up, port: Number(port), env });
+    } catch (error) {
+      await Promise.all([postgres.stop(), issuer.stop()]);
+      throw error;
+    }
   }
 
   /** An agent's connection through Envoy; end it yourself. */
