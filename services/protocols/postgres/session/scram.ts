@@ -70,8 +70,13 @@ export class ScramExchange {
     const nonce = given.get('r') ?? '';
     const salt = Buffer.from(given.get('s') ?? '', 'base64');
     const iterations = Number(given.get('i'));
+    // `m` is an extension that must be understood; RFC 5802 section 5.1 has whoever does not know it fail.
     const sane =
-      Number.isInteger(iterations) && iterations >= 1 && iterations <= maxIterations && salt.length > 0;
+      !given.has('m') &&
+      Number.isInteger(iterations) &&
+      iterations >= 1 &&
+      iterations <= maxIterations &&
+      salt.length > 0;
     if (!sane || !nonce.startsWith(this.#nonce) || nonce === this.#nonce) {
       throw new UpstreamError('protocol-violation', "the server's SCRAM challenge is not a valid one");
     }
