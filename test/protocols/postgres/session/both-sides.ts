@@ -14,7 +14,7 @@ policies:
     targets: [shop]
     principals: [{kinds: [agent]}]
     rules:
-      - {name: all, effects: ['*'], outcome: allow}
+      - {name: all, effects: ['*'], opaque: [unknown-name], outcome: allow}
       - {name: secret, effects: [select], tables: [app.secret], outcome: deny}
       - {name: bad, effects: [insert], tables: [app.p], parameters: {1: {oneOf: [bad]}}, outcome: deny}
 `;
