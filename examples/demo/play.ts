@@ -2,6 +2,7 @@ import { EnvoyError } from '../../envoy/errors.ts';
 import { messageOf } from '../../services/core/model/errors.ts';
 import { AgentSession } from './agent-session.ts';
 import { DemoError } from './errors.ts';
+import { lastLines } from './gateway.ts';
 import { finishAlone } from './once.ts';
 import { bold, complain, say, step } from './screen.ts';
 import { setStage } from './stage.ts';
@@ -48,10 +49,16 @@ async function perform(once: boolean, cleanup: AsyncDisposableStack, signal: Abo
     'The agent connects with an unchanged PostgreSQL client. Its password is a token of the identity',
     'provider; it never had the database password. Its rules are in examples/demo/policy.yaml.',
   );
-  await unlessAborted(signal, async () => {
-    const held = await playUntilHeld(agent);
-    await (once ? finishAlone(stage, agent, held) : leaveToYou(stage, agent, held));
-  });
+  try {
+    await unlessAborted(signal, async () => {
+      const held = await playUntilHeld(agent);
+      await (once ? finishAlone(stage, agent, held) : leaveToYou(stage, agent, held));
+    });
+  } catch (error) {
+    // It goes away with the rest, and says why.
+    if (!signal.aborted) say('', "The end of the gateway's log:", await lastLines(stage.files.log));
+    throw error;
+  }
 }
 
 /** What waits for people, or for the database, is not waited for any longer after Ctrl-C: stopping all of it ends it. */

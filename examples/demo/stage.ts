@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findEnvoy } from '../../envoy/binary.ts';
 import { storeToken } from '../../services/console/cli/token-store.ts';
+import { messageOf } from '../../services/core/model/errors.ts';
 import { Secret } from '../../services/core/model/secret.ts';
 import { startDatabase } from './database.ts';
+import { DemoError } from './errors.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
 import { sallyportYaml } from './sallyport.yaml.ts';
@@ -42,7 +44,7 @@ export interface Stage {
  * @throws DemoError, EnvoyError; whatever `signal` was aborted with, once the step that runs has come to its end
  */
 export async function setStage(cleanup: AsyncDisposableStack, signal: AbortSignal): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
+  const folder = await makeFolder();
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
   // As root the database runs as `nobody`, who must come through. What is secret in here has a mode of its own.
   await chmod(folder, 0o711);
@@ -89,6 +91,15 @@ export async function setStage(cleanup: AsyncDisposableStack, signal: AbortSigna
   );
   signal.throwIfAborted();
   return { gateway, token, files };
+}
+
+async function makeFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
+  } catch (cause) {
+    const message = `A folder of temporary files cannot be made: ${messageOf(cause)}`;
+    throw new DemoError(message, 'TMPDIR names another place for it.', { cause });
+  }
 }
 
 const startProvider = (): Promise<IdentityProvider> =>

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { type AgentSession, type Answer, show } from './agent-session.ts';
 import { DemoError } from './errors.ts';
-import { lastLines, program } from './gateway.ts';
+import { program } from './gateway.ts';
 import { command, heading, remark, say, why } from './screen.ts';
 import { agent as agentName, type Stage } from './stage.ts';
 import { type Held, playApproved } from './story.ts';
@@ -10,10 +10,8 @@ import { type Held, playApproved } from './story.ts';
 /** Leaves the rest to the person at the keyboard. Never ends by itself. @throws DemoError when the gateway ends */
 export async function leaveToYou(stage: Stage, agent: AgentSession, held: Held): Promise<never> {
   explain(stage, held.hold);
-  const gatewayEnded = stage.gateway.child.ended.then(async (how) => {
-    throw new DemoError(
-      `The gateway ended (${how}). The end of its log:\n${await lastLines(stage.files.log)}`,
-    );
+  const gatewayEnded = stage.gateway.child.ended.then((how) => {
+    throw new DemoError(`The gateway ended (${how}).`);
   });
   await Promise.race([gatewayEnded, tellOutcome(agent, held)]);
   return gatewayEnded;
@@ -66,6 +64,8 @@ async function tellOutcome(agent: AgentSession, { answer }: Held): Promise<void>
     heading('Not approved');
     say('', 'The agent, which has waited all the time, got:', '');
     show(outcome);
+    // No code: it was no answer, the connection broke. Whether anything is still up is for others to say.
+    if (outcome.kind === 'refused' && outcome.code === '') return;
   }
   why('Everything is still up. Ctrl-C stops it.');
 }

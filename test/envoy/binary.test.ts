@@ -147,6 +147,14 @@ describe('finding', () => {
     await expect(found).rejects.toThrow(/No matching distribution/);
   });
 
+  test('where nothing can be kept, the error says how to name another place', async () => {
+    const file = join(cache, 'file');
+    await writeFile(file, '');
+    const found = find({ XDG_CACHE_HOME: file });
+    await expect(found).rejects.toMatchObject({ code: 'download-failed' });
+    await expect(found).rejects.toThrow(/ENOTDIR.*Set XDG_CACHE_HOME/);
+  });
+
   test('without pip the error says what to install', async () => {
     const empty = join(cache, 'empty');
     await mkdir(empty);
