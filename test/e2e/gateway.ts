@@ -60,9 +60,23 @@ export interface GatewayOptions {
   readonly config?: readonly string[];
   readonly target?: readonly string[];
   readonly postgres?: PostgresOptions;
+  /** What is in PostgreSQL, instead of the shop; the role of this name must have `targetPassword`. */
+  readonly prepare?: (postgres: PostgresServer) => Promise<void>;
+  readonly user?: string;
+  /** Databases, each a target of its name; `shop` by default. */
+  readonly databases?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Files to write beside sallyport.yaml. */
   readonly files?: Readonly<Record<string, string>>;
+}
+
+async function prepareShop(postgres: PostgresServer): Promise<void> {
+  const admin = await postgres.connect();
+  await admin.query('CREATE DATABASE shop');
+  await admin.end();
+  const shop = await postgres.connect('shop');
+  await shop.query(schema);
+  await shop.end();
 }
 
 /** Everything real: PostgreSQL, an issuer, Envoy, and the gateway as `sallyport up` runs it. */
@@ -94,18 +108,13 @@ export class TestGateway implements AsyncDisposable {
 
   static async start(options: GatewayOptions = {}): Promise<TestGateway> {
     const folder = await mkdtemp(join(tmpdir(), 'sallyport-e2e-'));
-    const hba = ['host all postgres 127.0.0.1/32 trust', 'host all gateway 127.0.0.1/32 scram-sha-256'];
+    const hba = ['host all postgres 127.0.0.1/32 trust', 'host all all 127.0.0.1/32 scram-sha-256'];
     const [postgres, issuer] = await Promise.all([
       startPostgres({ hba, ...options.postgres }),
       startIssuer(),
     ]);
     try {
-      const admin = await postgres.connect();
-      await admin.query('CREATE DATABASE shop');
-      await admin.end();
-      const shop = await postgres.connect('shop');
-      await shop.query(schema);
-      await shop.end();
+      await (options.prepare ?? prepareShop)(postgres);
       await writeFile(join(folder, 'policy.yaml'), options.policy ?? standardPolicy);
       for (const [name, text] of Object.entries(options.files ?? {}))
         await writeFile(join(folder, name), text);
@@ -203,6 +212,17 @@ export class TestGateway implements AsyncDisposable {
 
 const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
 
+const targetOf = (name: string, options: GatewayOptions, postgres: PostgresServer): string => `\
+  - name: ${name}
+    protocol: postgres
+    host: 127.0.0.1
+    port: ${postgres.port}
+    database: ${name}
+    user: ${options.user ?? 'gateway'}
+    password: env:TARGET_PASSWORD
+    searchPath: [app, public]
+${indented(options.target ?? ['tls: {mode: disable}'], 4)}`;
+
 const indented = (lines: readonly string[], by: number): string =>
   lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
 
@@ -225,15 +245,7 @@ identity:
       claims: {kind: kind, groups: groups}
 ${indented(options.identity ?? [], 2)}\
 targets:
-  - name: shop
-    protocol: postgres
-    host: 127.0.0.1
-    port: ${postgres.port}
-    database: shop
-    user: gateway
-    password: env:TARGET_PASSWORD
-    searchPath: [app, public]
-${indented(options.target ?? ['tls: {mode: disable}'], 4)}\
+${(options.databases ?? ['shop']).map((name) => targetOf(name, options, postgres)).join('')}\
 policies:
   - policy.yaml
 ${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;
