@@ -1,0 +1,113 @@
+/** What the pages say there is, there is; and the tables leave nothing out. */
+import { describe, expect, test } from '@jest/globals';
+import type { Meter, MetricOptions } from '@opentelemetry/api';
+import { Command } from 'commander';
+import { commands } from '../../services/console/cli/command-table.ts';
+import { detectorNames } from '../../services/core/masking/detectors.ts';
+import { transformNames } from '../../services/core/masking/transforms.ts';
+import { reasons } from '../../services/core/model/decision.ts';
+import { principalPatternSchema, ruleKeys } from '../../services/core/policy/schema.ts';
+import { createInstruments } from '../../services/core/telemetry/instruments.ts';
+import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
+import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
+import { pages } from './markdown.ts';
+
+const all = await pages();
+const page = (name: string) => {
+  const found = all.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`docs/${name} is not there`);
+  return found;
+};
+
+test('there is a page for each kind of user', () => {
+  expect(all.map(({ name }) => name)).toEqual([
+    'agents.md',
+    'approvals.md',
+    'operations.md',
+    'platform.md',
+    'policies.md',
+  ]);
+});
+
+/** Every `sallyport ...` that a reader could type: lines of shell blocks, and code in the text. */
+const typed = all.flatMap(({ name, blocks, codes }) =>
+  [...blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.split('\n')), ...codes]
+    .filter((line) => /^sallyport [a-z]/.test(line))
+    .map((line) => [name, line] as const),
+);
+
+test('the pages show how to use most commands', () => {
+  const unused = commands.filter(
+    ({ words }) => !typed.some(([, line]) => line.startsWith(`sallyport ${words}`)),
+  );
+  expect(unused.map(({ words }) => words)).toEqual([]);
+});
+
+test.each(typed)('%s: %s', async (_, line) => {
+  const words = line
+    .replaceAll(/"[^"]*"/g, 'quoted')
+    .split(/\s+/)
+    .slice(1);
+  const entry = commands
+    .filter((each) => `${words.join(' ')} `.startsWith(`${each.words} `))
+    .toSorted((left, right) => right.words.length - left.words.length)[0];
+  if (entry === undefined) throw new Error('there is no such command');
+  const command = new Command();
+  (await entry.load()).define(command);
+  const known = command.options.flatMap(({ short, long }) => [short, long]);
+  for (const word of words) if (word.startsWith('-')) expect(known).toContain(word);
+});
+
+/** The first cells of a page's tables, with what is between backticks in them. */
+const named = (name: string): ReadonlySet<string> =>
+  new Set(
+    page(name)
+      .text.split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .flatMap((line) =>
+        [...(line.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
+      ),
+  );
+
+describe('policies.md', () => {
+  test.each([
+    ['verbs', verbs],
+    ['opaque reasons', opaqueReasons],
+    ['conditions', Object.keys(postgresPolicy.conditions)],
+    ['detectors', detectorNames],
+    ['transforms', transformNames],
+    ['keys of a rule', ruleKeys.filter((key) => !['message', 'hint', 'approval'].includes(key))],
+    ['fields of a principal', Object.keys(principalPatternSchema.shape)],
+  ])('has all %s', (_, words) => {
+    const told = named('policies.md');
+    expect(words.filter((word) => !told.has(word))).toEqual([]);
+  });
+});
+
+test('agents.md knows only reasons that there are', () => {
+  const told = page('agents.md')
+    .text.split('\n')
+    .filter((line) => /^\| [0-9A-Z]{5}/.test(line))
+    .flatMap((line) =>
+      [...(line.split(' | ')[1] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
+    );
+  expect(told.length).toBeGreaterThan(15);
+  expect(told.filter((reason) => !(reasons as readonly string[]).includes(reason))).toEqual([]);
+});
+
+test('operations.md has the metrics that there are, with their kinds and units', () => {
+  const rows: string[] = [];
+  const note = (kind: string) => (name: string, options?: MetricOptions) => {
+    rows.push(`| \`${name}\` | ${kind} | \`${options?.unit}\` |`);
+  };
+  const meter = {
+    createCounter: note('counter'),
+    createHistogram: note('histogram'),
+    createUpDownCounter: note('up-down counter'),
+  } as unknown as Meter; // as: the three kinds of instruments that there are, which only tell their names here
+  createInstruments(meter);
+  expect(rows.length).toBeGreaterThan(5);
+  const { text } = page('operations.md');
+  expect(rows.filter((row) => !text.includes(row))).toEqual([]);
+  expect(text.match(/^\| `sallyport\.[a-z.]+` \| /gm)).toHaveLength(rows.length);
+});
