@@ -177,12 +177,11 @@ function copiedType(masks: FieldMasks, output: OutputColumn | null, format: numb
 /** InvalidOid: no type has it. */
 const unknownType = 0;
 
-/**
- * Whether an error may quote a masked value. What a transaction has put off (deferred constraints and triggers) runs when it ends
- * or when SET CONSTRAINTS says, whatever the statement itself touches.
- */
+/** Statements that run what a transaction has put off (deferred constraints and triggers), on whatever it has touched. */
+const runsDeferred: ReadonlySet<string> = new Set(['COMMIT', 'PREPARE TRANSACTION', 'SET CONSTRAINTS']);
+
+/** Whether an error may quote a masked value. `statement` is null when nobody knows which one it is of. */
 function mayQuoteMasked(masks: FieldMasks, statement: StatementFacts | null): boolean {
-  if (statement === null) return masks.hasFields;
-  if (statement.transaction?.ends === true || statement.command === 'SET CONSTRAINTS') return masks.hasFields;
+  if (statement === null || runsDeferred.has(statement.command)) return masks.hasFields;
   return statement.touched.some((column) => isMasked(masks, column));
 }

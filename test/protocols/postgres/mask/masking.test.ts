@@ -231,9 +231,11 @@ describe('errors and notices', () => {
   test.each([
     'UPDATE users SET ssn = $1',
     'SELECT name FROM people WHERE id = 1',
-    // Deferred constraints are checked when the transaction ends, whatever it touched.
+    // Deferred constraints are checked when the transaction ends, or when it is said, whatever the transaction touched.
     'COMMIT',
-    'ROLLBACK',
+    'END',
+    'COMMIT AND CHAIN',
+    "PREPARE TRANSACTION 'x'",
     'SET CONSTRAINTS ALL IMMEDIATE',
   ])('of %s are withheld', async (sql) => {
     expect(await told(sql)).toMatch(/^ERROR\n23505\nunique violation \(the message is withheld/);
@@ -244,7 +246,7 @@ describe('errors and notices', () => {
     expect(await told(null, noMasks)).toContain('123456789');
   });
 
-  test.each(['INSERT INTO parts(id) VALUES (1)', 'SELECT 1', 'BEGIN'])(
+  test.each(['INSERT INTO parts(id) VALUES (1)', 'SELECT 1', 'BEGIN', 'ROLLBACK'])(
     'of %s are shown or searched',
     async (sql) => {
       const pay = obligations(mask(['app.users.pay']), mask([], 'redact', ['email']));
