@@ -117,7 +117,8 @@ test(
   'npm run demo stays up for a person, whose approval it tells, until Ctrl-C',
   async () => {
     const environmentOfTerminal = { TERM: 'xterm-256color', SHELL: '/bin/sh' };
-    const demo = start('script', ['-qefc', 'npm run demo', '/dev/null'], {
+    // `exec`, or the status would be that of the shell, which Ctrl-C ends as well.
+    const demo = start('script', ['-qefc', 'exec npm run demo', '/dev/null'], {
       env: { ...environment().env, ...environmentOfTerminal },
     });
     await demo.until(/Ctrl-C stops everything/);
