@@ -7,8 +7,8 @@ import { type NameChanging, NameTable, type Portal, type PreparedStatement } fro
  * append to it, replies take from it.
  */
 export class Conversation {
-  readonly statements = new NameTable<PreparedStatement>();
-  readonly portals = new NameTable<Portal>();
+  readonly statements = new NameTable<PreparedStatement>('');
+  readonly portals = new NameTable<Portal>(null);
   /** What the server still owes, first to last. */
   readonly awaited: Awaited[] = [];
   /** Pipelines, each of which a Sync ends: how many the client has ended, whose Sync was sent, whose Sync was answered. */

@@ -47,6 +47,12 @@ export interface NameChanging<Value> {
 export class NameTable<Value> {
   readonly #confirmed = new Map<string, Value>();
   readonly #changing: NameChanging<Value>[] = [];
+  /** What DEALLOCATE ALL leaves: the unnamed statement is not among the server's named ones. CLOSE ALL closes the unnamed portal too. */
+  readonly #keptByAll: string | null;
+
+  constructor(keptByAll: string | null = null) {
+    this.#keptByAll = keptByAll;
+  }
 
   get size(): number {
     return this.#confirmed.size + this.#changing.length;
@@ -59,7 +65,7 @@ export class NameTable<Value> {
   find(name: string, generation: number): Value | 'unknown' | 'uncertain' {
     for (let at = this.#changing.length - 1; at >= 0; at--) {
       const change = this.#changing[at];
-      if (change?.name !== name && change?.name !== everyName) continue;
+      if (change === undefined || !this.#concerns(change, name)) continue;
       return change.generation === generation ? (change.value ?? 'unknown') : 'uncertain';
     }
     return this.#confirmed.get(name) ?? 'unknown';
@@ -73,8 +79,9 @@ export class NameTable<Value> {
 
   confirm(change: NameChanging<Value>): void {
     this.drop(change);
-    if (change.name === everyName) this.#confirmed.clear();
-    else if (change.value === null) this.#confirmed.delete(change.name);
+    if (change.name === everyName) {
+      for (const name of this.#confirmed.keys()) if (name !== this.#keptByAll) this.#confirmed.delete(name);
+    } else if (change.value === null) this.#confirmed.delete(change.name);
     else this.#confirmed.set(change.name, change.value);
   }
 
@@ -83,6 +90,10 @@ export class NameTable<Value> {
     // Answers come in order, so it is nearly always the first.
     const at = this.#changing.indexOf(change);
     if (at >= 0) this.#changing.splice(at, 1);
+  }
+
+  #concerns(change: NameChanging<Value>, name: string): boolean {
+    return change.name === everyName ? name !== this.#keptByAll : change.name === name;
   }
 
   confirmed(name: string): Value | undefined {

@@ -54,6 +54,18 @@ describe('the unnamed statement', () => {
       { bytes: say.query(refusedText.gateway), direct: say.query(refusedText.direct) },
       ...steps(...use),
     ],
+    'outlives DEALLOCATE ALL and DISCARD ALL': steps(
+      say.parse('DEALLOCATE ALL', 's1'),
+      say.bind('', 's1'),
+      say.execute(),
+      say.sync(),
+      ...use,
+      say.parse('DISCARD ALL', 's1'),
+      say.bind('', 's1'),
+      say.execute(),
+      say.sync(),
+      ...use,
+    ),
     'goes with a Parse that fails': steps(say.parse('SELECT nope'), say.sync(), ...use),
     'goes with a Parse that is refused': [
       { bytes: say.parse(refusedText.gateway), direct: say.parse(refusedText.direct) },
