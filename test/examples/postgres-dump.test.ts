@@ -22,7 +22,7 @@ SET ROLE sallyport_restore;
 CREATE TYPE app.mood AS ENUM ('good', 'bad');
 CREATE DOMAIN app.price AS numeric CHECK (VALUE >= 0);
 CREATE TABLE app.customers (id serial PRIMARY KEY, email text UNIQUE, mood app.mood DEFAULT 'good');
-CREATE TABLE app.orders (id serial PRIMARY KEY, customer int REFERENCES app.customers, price app.price);
+CREATE TABLE app.orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer int REFERENCES app.customers, price app.price);
 CREATE TABLE app.events (at date NOT NULL, what text) PARTITION BY RANGE (at);
 CREATE TABLE app.events_2026 PARTITION OF app.events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE VIEW app.spenders AS SELECT customer, sum(price) AS spent FROM app.orders GROUP BY customer;

@@ -182,6 +182,8 @@ const handlers: Handlers = {
     if ((body.useOp ?? []).length > 0) noteOperator(context, strings(body.useOp), value.type, value.type);
     return value;
   },
+  // A name in a list of options: GENERATED ... (SEQUENCE NAME app.s).
+  String: () => literal,
   List: (body, scope, context) =>
     rowOf(
       evaluateAll(body.items, scope, context).map((value) => ({ name: '', value })),
