@@ -21,6 +21,8 @@ INSERT INTO app.users VALUES
   (3, 'Cleo', 'cleo@example.org', NULL, 70000);
 CREATE TABLE app.orders (id int PRIMARY KEY, user_id int REFERENCES app.users, item text, note text);
 INSERT INTO app.orders SELECT n, 1 + n % 3, 'item ' || n, NULL FROM generate_series(1, 100) n;
+CREATE TABLE app.contacts (id int, email text UNIQUE DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO app.contacts VALUES (1, 'victim@example.com'), (2, 'two@example.com');
 CREATE TABLE app.jobs (id serial PRIMARY KEY, done boolean NOT NULL DEFAULT false);
 INSERT INTO app.jobs (done) SELECT false FROM generate_series(1, 10);
 CREATE FUNCTION app.noisy() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'card 4111 1111 1111 1111'; RETURN 7; END $$;
@@ -36,7 +38,7 @@ policies:
     rules:
       - {name: read, effects: [select], tables: [app.*], outcome: allow}
       - {name: add, effects: [insert], tables: [app.orders, app.jobs], outcome: allow}
-      - {name: work, effects: [update, delete], tables: [app.jobs], outcome: allow}
+      - {name: work, effects: [update, delete], tables: [app.jobs, app.contacts], outcome: allow}
       - name: change
         effects: [update, delete]
         tables: [app.users, app.orders]
@@ -48,6 +50,7 @@ policies:
     masks:
       - {fields: [app.users.email], with: email}
       - {fields: [app.users.card], with: last4}
+      - {fields: [app.contacts.email], with: full, inConditions: allow}
       - {fields: [app.users.salary], with: full}
       - {detect: [card], with: last4}
 `;

@@ -35,6 +35,8 @@ const conditions: ReadonlyMap<string, string> = new Map([
   ['53200', 'out of memory'],
   ['55P03', 'lock not available'],
   ['57014', 'canceling statement'],
+  ['57P01', 'the server ends the connection'],
+  ['57P05', 'the session was idle for too long'],
 ]);
 
 /**

@@ -399,7 +399,11 @@ export class Replies {
 
   #visible(frame: Buffer, fields: MessageFields, head: Awaited | undefined): Buffer {
     const run = head === undefined ? null : runThatAnswers(head);
-    const shown = this.#parts.masking.message(run?.obligations ?? null, run?.statement ?? null, fields);
+    const { gate, masking } = this.#parts;
+    // What comes at Sync, or unasked, is of everything that ran before: deferred constraints fail there, and quote rows.
+    const ofAll = head === undefined || head.kind === 'sync';
+    const obligations = ofAll ? gate.obligations : (run?.obligations ?? null);
+    const shown = masking.message(obligations, run?.statement ?? null, fields);
     const isError = frame[0] === backend.errorResponse;
     run?.shown(isError ? 'error' : 'notice', messageText(shown));
     return messageWithFields(frame[0] ?? 0, shown);

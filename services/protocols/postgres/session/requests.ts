@@ -507,8 +507,10 @@ export class Requests {
     trace: ActionTrace | null,
     onward: Onward,
   ): void {
-    const action: Action = { intent: resolved.intent, parameters, sessionState: '' };
-    const submission = this.#parts.gate.submit(action, trace);
+    const { gate, conversation } = this.#parts;
+    const sessionState = conversation.emptySearchPath ? 'search_path may be empty' : '';
+    const action: Action = { intent: resolved.intent, parameters, sessionState };
+    const submission = gate.submit(action, trace);
     switch (submission.kind) {
       case 'allow':
         return onward.send(this.#run(submission.id, submission.obligations, resolved, trace));
