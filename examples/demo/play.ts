@@ -25,17 +25,18 @@ export async function play(once: boolean, signal: AbortSignal): Promise<number> 
   try {
     await perform(once, cleanup, signal);
   } catch (error) {
-    status = toldStatus(error, once);
+    status = statusOf(error, once, signal);
   }
-  if (status === 0 || signal.aborted) {
+  try {
     say('');
     await step(
       'Stopping everything',
       () => cleanup.disposeAsync(),
       () => 'everything is stopped and removed',
     );
-  } else {
-    await cleanup.disposeAsync();
+  } catch (error) {
+    complain(`Not everything could be stopped and removed: ${messageOf(error)}`, null);
+    status = 1;
   }
   return status;
 }
@@ -74,8 +75,9 @@ async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Pr
   }
 }
 
-function toldStatus(error: unknown, once: boolean): number {
-  if (error instanceof Interrupted) return once ? 130 : 0;
+function statusOf(error: unknown, once: boolean, signal: AbortSignal): number {
+  // Whatever fails then fails because of it: Ctrl-C reaches pip as well.
+  if (signal.aborted) return once ? 130 : 0;
   if (error instanceof DemoError) complain(error.message, error.hint);
   else if (error instanceof EnvoyError) complain(error.message, null);
   else complain(messageOf(error), 'The demo did not expect this. Please report it.');

@@ -45,7 +45,7 @@ export interface Stage {
  */
 export async function setStage(cleanup: AsyncDisposableStack, signal: AbortSignal): Promise<Stage> {
   const folder = await makeFolder();
-  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   // As root the database runs as `nobody`, who must come through. What is secret in here has a mode of its own.
   await chmod(folder, 0o711);
   const files = {

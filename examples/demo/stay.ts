@@ -51,7 +51,7 @@ function explain({ gateway, files }: Stage, hold: string): void {
   );
   say('', `The policy is ${files.policy}; edit it, and the next statement goes by it.`);
   say(`The gateway's log is ${files.log}.`);
-  say('', `The agent waits for the approval. Ctrl-C stops everything and leaves nothing behind.`);
+  say('', 'The agent waits for the approval. Ctrl-C stops everything and leaves nothing behind.');
 }
 
 /** Says what became of the hold, whenever that is. */
@@ -61,7 +61,7 @@ async function tellOutcome(agent: AgentSession, { answer }: Held): Promise<void>
     heading('Approved');
     await playApproved(agent, outcome);
   } else {
-    heading('Not approved');
+    heading('The hold has ended');
     say('', 'The agent, which has waited all the time, got:', '');
     show(outcome);
     // No code: it was no answer, the connection broke. Whether anything is still up is for others to say.
