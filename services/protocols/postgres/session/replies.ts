@@ -291,6 +291,8 @@ export class Replies {
     this.#stream = null;
     if (isFatal(fields)) {
       output.add(this.#visible(frame, fields, head));
+      // Nothing can be written once the session has ended.
+      output.flush();
       this.#parts.ended(`the target ended the session: ${code}`);
       return;
     }

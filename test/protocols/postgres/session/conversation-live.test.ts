@@ -1,5 +1,5 @@
 /** Conversations with the gateway and with PostgreSQL itself: the answers must be the same. */
-import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { say } from '../../../attacks/raw-client.ts';
 import { BothSides, refusedText, type Step } from './both-sides.ts';
 
@@ -74,4 +74,11 @@ describe('the unnamed statement', () => {
   };
   for (const [name, then] of Object.entries(cases))
     test(name, () => both.expectSame([...steps(say.parse('SELECT 1'), say.sync()), ...then]));
+});
+
+test('the server’s own last words reach the client', async () => {
+  const answers = await both.expectSame(
+    steps(say.parse('SELECT 1'), say.query('SELECT pg_terminate_backend(pg_backend_pid())')),
+  );
+  expect(answers.at(-1)).toBe('E(57P01)');
 });
