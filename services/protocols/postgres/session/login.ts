@@ -9,6 +9,7 @@ import type { Principal } from '../../../core/model/principal.ts';
 import type { SessionTrace } from '../../../core/model/telemetry.ts';
 import { ByteSourceError } from '../../byte-source.ts';
 import type { AcceptedConnection, EngineServices } from '../../protocol.ts';
+import { CatalogError } from '../sql/errors.ts';
 import type { PostgresTarget } from '../target.ts';
 import { backend, frameOf, int32, ownMessage, parameterStatus, readyForQuery } from '../wire/backend.ts';
 import { WireError } from '../wire/errors.ts';
@@ -154,7 +155,7 @@ async function openSession(
     session.start(rest);
   } catch (error) {
     gate.close(`the session could not be opened: ${messageOf(error)}`);
-    if (!(error instanceof UpstreamError)) throw error;
+    if (!(error instanceof UpstreamError || error instanceof CatalogError)) throw error;
     services.log.warn(
       { target: name, code: error.code, error: error.message },
       'a target could not be reached',
