@@ -9,6 +9,8 @@ export type Answer =
   | { readonly kind: 'done'; readonly tag: string }
   | {
       readonly kind: 'refused';
+      /** FATAL is the last thing that a session hears. */
+      readonly severity: 'ERROR' | 'FATAL';
       readonly code: string;
       readonly message: string;
       readonly detail: string;
@@ -74,10 +76,18 @@ export class AgentSession {
       this.#signal.throwIfAborted();
       if (error instanceof pg.DatabaseError) {
         const { code = '', message, detail = '', hint = '' } = error;
-        return { kind: 'refused', code, message, detail, hint };
+        const severity = error.severity === 'FATAL' ? 'FATAL' : 'ERROR';
+        return { kind: 'refused', severity, code, message, detail, hint };
       }
       // The connection is gone, which is an answer as well.
-      return { kind: 'refused', code: '', message: messageOf(error), detail: '', hint: '' };
+      return {
+        kind: 'refused',
+        severity: 'FATAL',
+        code: '',
+        message: messageOf(error),
+        detail: '',
+        hint: '',
+      };
     }
   }
 
@@ -98,8 +108,8 @@ export function show(answer: Answer): void {
     case 'done':
       return got(answer.tag);
     case 'refused': {
-      const { message, detail, hint } = answer;
-      gotMessage('ERROR', message);
+      const { severity, message, detail, hint } = answer;
+      gotMessage(severity, message);
       if (detail !== '') gotMessage('DETAIL', detail);
       if (hint !== '') gotMessage('HINT', hint);
     }

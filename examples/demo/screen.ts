@@ -31,8 +31,8 @@ export const typed = (sql: string): void => say('', `  ${dim('shop=>')} ${bold(s
 export const got = (...lines: readonly string[]): void => say(...lines.map((line) => `  ${line}`));
 
 /** What came back beside rows, as psql writes it: `ERROR:  ...`. Long texts are broken, which psql leaves to the terminal. */
-export function gotMessage(label: 'ERROR' | 'NOTICE' | 'DETAIL' | 'HINT', text: string): void {
-  const colour = label === 'ERROR' || label === 'NOTICE' ? yellow : bold;
+export function gotMessage(label: 'ERROR' | 'FATAL' | 'NOTICE' | 'DETAIL' | 'HINT', text: string): void {
+  const colour = label === 'DETAIL' || label === 'HINT' ? bold : yellow;
   const indent = ' '.repeat(label.length + 3);
   const [first = '', ...rest] = wrapped(text, textColumns - indent.length - 2);
   got(`${colour(`${label}:`)}  ${first}`, ...rest.map((line) => indent + line));

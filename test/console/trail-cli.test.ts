@@ -56,7 +56,7 @@ describe('trail verify', () => {
     const { status, stdout, stderr } = await verify(trail);
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /^gateway-1 {2}intact\n {2}records {3}\d+ in 1 files up to .* UTC\n {2}signed {4}up to record \d+, by \d checkpoints\n {2}key {7}\w{32} \(by the trail’s own word\)\nThe trail is intact\.\n$/,
+      /^gateway-1 {2}intact\n {2}records {3}\d+ in 1 file up to .* UTC\n {2}signed {4}up to record \d+, by \d checkpoints?\n {2}key {7}\w{32} \(by the trail’s own word\)\nThe trail is intact\.\n$/,
     );
     expect(stderr).toContain('Nothing that was kept elsewhere was given');
     expect(JSON.parse((await verify(trail, '--json')).stdout)).toMatchObject({ verdict: 'intact' });

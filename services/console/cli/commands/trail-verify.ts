@@ -104,18 +104,22 @@ export function reportText({ verdict, chains, otherFiles }: TrailReport, dir: st
 
 const number = (count: number): string => count.toLocaleString('en');
 
+const counted = (count: number, what: string): string => `${number(count)} ${what}${count === 1 ? '' : 's'}`;
+
 function chainText(chain: ChainReport): readonly string[] {
   const { verifiedThrough, unsigned, keys, findings, moreFindings, dropped, anchorsMet, lastAt } = chain;
   const until = lastAt === null ? '' : ` up to ${shortTime(lastAt)} UTC`;
   return [
     `${bold(visibleText(chain.chain))}  ${colour(chain.verdict)(chain.verdict)}`,
-    `  records   ${number(chain.records)} in ${number(chain.segments)} files${until}`,
+    `  records   ${number(chain.records)} in ${counted(chain.segments, 'file')}${until}`,
     verifiedThrough === null
       ? '  signed    nothing yet'
-      : `  signed    up to record ${number(verifiedThrough.seq)}, by ${number(chain.checkpoints)} checkpoints`,
+      : `  signed    up to record ${number(verifiedThrough.seq)}, by ${counted(chain.checkpoints, 'checkpoint')}`,
     ...(unsigned === null || unsigned.records === 0
       ? []
-      : [`  unsigned  ${number(unsigned.records)} records since then, from ${number(unsigned.firstSeq)} on`]),
+      : [
+          `  unsigned  ${counted(unsigned.records, 'record')} since then, from ${number(unsigned.firstSeq)} on`,
+        ]),
     ...keys.map(({ keyId, trust, firstSeq }) => {
       const since = keys.length > 1 ? `, from record ${number(firstSeq)} on` : '';
       return `  key       ${visibleText(keyId)} (${trustWords[trust]})${since}`;
