@@ -9,7 +9,6 @@ import type { Analysis } from '../sql/analysis.ts';
 import { frameOf, ownMessage } from '../wire/backend.ts';
 import { nameText } from '../wire/body.ts';
 import { WireError } from '../wire/errors.ts';
-import { FrameReader } from '../wire/frames.ts';
 import {
   type Bind,
   frontend,
@@ -20,8 +19,8 @@ import {
   readParse,
   readQuery,
 } from '../wire/frontend.ts';
-import { maxFrontendFrameBytes } from '../wire/limits.ts';
 import type { Awaited } from './awaited.ts';
+import { ClientFrames } from './client-frames.ts';
 import type { Conversation } from './conversation.ts';
 import { maxBytesBehindHold, maxPortals, maxPreparedStatements, messageDeadlineMs } from './limits.ts';
 import { nameChangesOf } from './name-changes.ts';
@@ -81,7 +80,7 @@ interface Onward {
  */
 export class Requests {
   readonly #parts: RequestParts;
-  readonly #reader = new FrameReader(maxFrontendFrameBytes);
+  readonly #frames = new ClientFrames();
   #blocked: Blocked | null = null;
   #pendingHold: PendingHold | null = null;
   /** Goes on with a message that waited for a name. */
@@ -98,17 +97,13 @@ export class Requests {
 
   /** Bytes from the client. */
   receive(chunk: Buffer): void {
-    this.#reader.push(chunk);
-    if (this.waitsForPerson && this.#reader.bufferedBytes > maxBytesBehindHold) {
-      return this.#parts.fail(
-        new WireError('frame-too-long', 'too much was sent behind a statement that waits'),
-      );
-    }
-    this.#drain();
+    this.#frames.push(chunk);
+    if (this.waitsForPerson) this.#listenForGoodbye();
+    else this.#drain();
   }
 
   get bufferedBytes(): number {
-    return this.#reader.bufferedBytes;
+    return this.#frames.bufferedBytes;
   }
 
   /** Whether the socket should be read on although the server is slow to take what came. */
@@ -156,11 +151,29 @@ export class Requests {
     this.#pendingHold?.withdraw();
   }
 
+  /** Nobody waits for a held statement whose client has said goodbye behind it. */
+  #listenForGoodbye(): void {
+    try {
+      if (this.#frames.endsInGoodbye()) return this.#terminate();
+    } catch (error) {
+      if (error instanceof WireError) return this.#parts.fail(error);
+      throw error;
+    }
+    if (this.#frames.bufferedBytes > maxBytesBehindHold) {
+      this.#parts.fail(new WireError('frame-too-long', 'too much was sent behind a statement that waits'));
+    }
+  }
+
+  #terminate(): void {
+    this.#ended = true;
+    this.#parts.terminated();
+  }
+
   #drain(): void {
     let taken = false;
     try {
       while (this.#blocked === null && !this.#paused && !this.#ended) {
-        const frame = this.#reader.next();
+        const frame = this.#frames.next();
         if (frame === null) break;
         taken = true;
         this.#handle(frame);
@@ -174,7 +187,7 @@ export class Requests {
 
   /** From its first to its last byte a message has a deadline; while the gateway itself waits, none. */
   #watchMessage(taken: boolean): void {
-    const partial = this.#blocked === null && !this.#paused && !this.#ended && this.#reader.bufferedBytes > 0;
+    const partial = this.#blocked === null && !this.#paused && !this.#ended && this.#frames.bufferedBytes > 0;
     if (this.#messageTimer !== null && (taken || !partial)) {
       this.#messageTimer.cancel();
       this.#messageTimer = null;
@@ -209,8 +222,7 @@ export class Requests {
         readEmpty(frame);
         return this.#send(frame, { kind: 'sync' });
       case frontend.terminate:
-        this.#ended = true;
-        return this.#parts.terminated();
+        return this.#terminate();
       case frontend.functionCall:
         return this.#functionCall();
       case frontend.copyData:
@@ -243,8 +255,7 @@ export class Requests {
       case frontend.sync:
         return;
       case frontend.terminate:
-        this.#ended = true;
-        return this.#parts.terminated();
+        return this.#terminate();
       default:
         throw new WireError('out-of-order', `message type ${type} may not come during COPY FROM STDIN`);
     }
@@ -528,6 +539,7 @@ export class Requests {
     this.#blocked = 'hold';
     this.#pendingHold = pending;
     pending.onNotice((notice) => tellClient(holdNotice(notice)));
+    this.#listenForGoodbye();
     // `settled` never rejects.
     void pending.settled.then((settlement) => {
       this.#pendingHold = null;
