@@ -27,6 +27,9 @@ export const maxBatchBytes = 256 * 1024;
  */
 export const maxBacklogBytes = 4 * 1024 * 1024;
 
+/** How long a record may wait for others when nobody waits for it: what a kill -9 may take away of the ends of actions. */
+export const maxWriteDelayMs = 5;
+
 /** Data reaches the kernel before anything is forwarded; this is how much a power cut may take away. */
 export const syncEveryMs = 200;
 

@@ -12,7 +12,14 @@ import { AuditError, systemCodeOf } from './errors.ts';
 import { IsoTime } from './iso-time.ts';
 import { shortened } from './json-line.ts';
 import type { Endorsement } from './key-store.ts';
-import { maxBacklogBytes, maxBatchBytes, maxRecordCharacters, retryWriteMs, syncEveryMs } from './limits.ts';
+import {
+  maxBacklogBytes,
+  maxBatchBytes,
+  maxRecordCharacters,
+  maxWriteDelayMs,
+  retryWriteMs,
+  syncEveryMs,
+} from './limits.ts';
 import type { ChainEntry, TornBytes } from './record.ts';
 import type { SegmentFile } from './segment-file.ts';
 import type { SegmentSeries } from './segment-series.ts';
@@ -79,7 +86,9 @@ export class AuditTrail implements Trail {
 
   #turn: NodeJS.Immediate | null = null;
   #turnFirstSeq: number;
-  #turnBeganMs = 0;
+  /** When the oldest record that is not yet written came; kept while telemetry is on. */
+  #oldestMs = 0;
+  #writeTimer: Timer | null = null;
   /** Something of this turn was not written when it should have been; its waiters must not go on. */
   #turnLost = false;
   #waiters: CommitWaiter[] = [];
@@ -120,11 +129,15 @@ export class AuditTrail implements Trail {
   }
 
   append(entry: TrailEntry): void {
-    this.#beginTurn();
     if (this.#closed) {
+      this.#beginTurn();
       this.#turnLost = true;
       this.#options.log.error({ kind: entry.kind }, 'a record came after the trail was closed, and is lost');
       return;
+    }
+    this.#writeTimer ??= this.#writeLater();
+    if (this.#options.telemetry.enabled && this.#lines.pendingBytes === 0) {
+      this.#oldestMs = this.#options.clock.monotonicMs();
     }
     this.#add(entry, this.#now());
     this.#sinceCheckpoint += 1;
@@ -149,7 +162,8 @@ export class AuditTrail implements Trail {
     this.#closed = true;
     if (this.#turn !== null) clearImmediate(this.#turn);
     this.#endTurn();
-    for (const timer of [this.#checkpointTimer, this.#syncTimer, this.#retryTimer]) timer?.cancel();
+    const timers = [this.#writeTimer, this.#checkpointTimer, this.#syncTimer, this.#retryTimer];
+    for (const timer of timers) timer?.cancel();
     try {
       await this.#formerClosed;
       await this.#segment.close();
@@ -162,13 +176,20 @@ export class AuditTrail implements Trail {
     }
   }
 
-  // A turn of the event loop: records gather, one write takes them, everybody who waited is told.
+  // A turn of the event loop: records gather, one write takes them, everybody who waited is told. Records for which nobody waits
+  // (the ends of actions) go with the next ones: of two writes an action, the second is saved.
+
+  #writeLater(): Timer {
+    return this.#options.clock.after(maxWriteDelayMs, () => {
+      this.#writeTimer = null;
+      if (this.#turn === null) this.#endTurn();
+    });
+  }
 
   #beginTurn(): void {
     if (this.#turn !== null) return;
     // Immediates run after the poll phase, in which every socket that was ready has been read.
     this.#turn = setImmediate(() => this.#endTurn());
-    if (this.#options.telemetry.enabled) this.#turnBeganMs = this.#options.clock.monotonicMs();
   }
 
   #endTurn(): void {
@@ -185,7 +206,7 @@ export class AuditTrail implements Trail {
     const { telemetry, clock } = this.#options;
     const { seq } = this.#lines.last;
     if (telemetry.enabled) {
-      telemetry.trailCommitted(clock.monotonicMs() - this.#turnBeganMs, seq + 1 - this.#turnFirstSeq);
+      telemetry.trailCommitted(clock.monotonicMs() - this.#oldestMs, seq + 1 - this.#turnFirstSeq);
     }
     this.#turnFirstSeq = seq + 1;
     if (this.#checkpoints.length === 0) return;

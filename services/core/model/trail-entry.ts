@@ -127,7 +127,7 @@ export type TrailEntry =
 
 /** One chain of records, written in the order of `append`. */
 export interface Trail {
-  /** Adds to this turn's batch. The entry is in the kernel's hands when `afterCommit` calls back. */
+  /** The entry is in the kernel's hands when `afterCommit`, asked for after it, calls back; else a few milliseconds later. */
   append(entry: TrailEntry): void;
   /**
    * Called once, after everything appended so far was written (survives kill -9) or could not be: then nothing
