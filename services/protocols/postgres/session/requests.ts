@@ -2,13 +2,13 @@ import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../co
 import { type Action, type Intent, noParameters, type Parameter } from '../../../core/model/action.ts';
 import type { Clock, Timer } from '../../../core/model/clock.ts';
 import type { Deny, Obligations } from '../../../core/model/decision.ts';
-import { InvariantError } from '../../../core/model/errors.ts';
+import { InvariantError, messageOf } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
 import type { Analysis } from '../sql/analysis.ts';
 import { frameOf, ownMessage } from '../wire/backend.ts';
 import { nameText } from '../wire/body.ts';
-import { WireError } from '../wire/errors.ts';
+import { WireError, type WireErrorCode } from '../wire/errors.ts';
 import {
   type Bind,
   frontend,
@@ -63,6 +63,12 @@ const skippable: ReadonlySet<number | undefined> = new Set([
   frontend.close,
   frontend.flush,
   frontend.functionCall,
+]);
+
+/** SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html (character_not_in_repertoire, name_too_long). */
+const badContents: ReadonlyMap<WireErrorCode, string> = new Map([
+  ['bad-encoding', '22021'],
+  ['name-too-long', '42622'],
 ]);
 
 /** Why the next message is not looked at yet. */
@@ -264,7 +270,7 @@ export class Requests {
   #query(frame: Buffer): void {
     const { conversation } = this.#parts;
     const refuse = (error: Buffer): readonly Outgoing[] => refuseQuery(error, conversation.dropUnnamed());
-    const text = this.#text(() => readQuery(frame), refuse);
+    const text = this.#read(() => readQuery(frame), refuse);
     if (text === null) return;
     const trace = this.#parts.trace?.action('query') ?? null;
     this.#analysed(text, trace, (analysis) => this.#queryAnalysed(frame, text, analysis, trace, refuse));
@@ -299,10 +305,7 @@ export class Requests {
   }
 
   #parse(frame: Buffer): void {
-    const parse = this.#text(
-      () => readParse(frame),
-      (error) => refuseExtended(error),
-    );
+    const parse = this.#read(() => readParse(frame));
     if (parse === null) return;
     this.#analysed(parse.text, null, (analysis) => {
       const { conversation } = this.#parts;
@@ -349,7 +352,8 @@ export class Requests {
   }
 
   #bind(frame: Buffer): void {
-    const bind = readBind(frame);
+    const bind = this.#read(() => readBind(frame));
+    if (bind === null) return;
     const { conversation } = this.#parts;
     const statement = conversation.statements.find(bind.statement, conversation.generation);
     if (statement === 'uncertain') return this.#waitForName(() => this.#bind(frame));
@@ -391,7 +395,9 @@ export class Requests {
   }
 
   #describe(frame: Buffer): void {
-    const { kind, name } = readNamed(frame);
+    const named = this.#read(() => readNamed(frame));
+    if (named === null) return;
+    const { kind, name } = named;
     const { conversation } = this.#parts;
     if (kind === 'statement') {
       const statement = conversation.statements.find(name, conversation.generation);
@@ -407,7 +413,8 @@ export class Requests {
   }
 
   #execute(frame: Buffer): void {
-    const execute = readExecute(frame);
+    const execute = this.#read(() => readExecute(frame));
+    if (execute === null) return;
     const { conversation } = this.#parts;
     const portal = conversation.portals.find(execute.portal, conversation.generation);
     if (portal === 'uncertain') return this.#waitForName(() => this.#execute(frame));
@@ -451,7 +458,9 @@ export class Requests {
   }
 
   #close(frame: Buffer): void {
-    const { kind, name } = readNamed(frame);
+    const named = this.#read(() => readNamed(frame));
+    if (named === null) return;
+    const { kind, name } = named;
     const { conversation } = this.#parts;
     const change =
       kind === 'statement' ? conversation.changeStatement(name, null) : conversation.changePortal(name, null);
@@ -471,14 +480,14 @@ export class Requests {
     this.#add(refuseExtended(ownMessage({ severity: 'ERROR', sqlState, message })));
   }
 
-  /** Text that is not UTF-8 is answered as PostgreSQL answers it; the frame around it was sound. */
-  #text<Value>(read: () => Value, refuse: Onward['refuse']): Value | null {
+  /** What is wrong with a text or a name is an error of that message alone: the frame around it was sound. */
+  #read<Value>(read: () => Value, refuse: Onward['refuse'] = refuseExtended): Value | null {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof WireError) || error.code !== 'bad-encoding') throw error;
-      const message = 'invalid byte sequence for encoding "UTF8"';
-      this.#add(refuse(ownMessage({ severity: 'ERROR', sqlState: '22021', message })));
+      const sqlState = error instanceof WireError ? badContents.get(error.code) : undefined;
+      if (sqlState === undefined) throw error;
+      this.#add(refuse(ownMessage({ severity: 'ERROR', sqlState, message: messageOf(error) })));
       return null;
     }
   }

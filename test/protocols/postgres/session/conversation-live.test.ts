@@ -1,6 +1,6 @@
 /** Conversations with the gateway and with PostgreSQL itself: the answers must be the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { say } from '../../../attacks/raw-client.ts';
+import { frame, say } from '../../../attacks/raw-client.ts';
 import { BothSides, refusedText, type Step } from './both-sides.ts';
 
 let both: BothSides;
@@ -74,6 +74,17 @@ describe('the unnamed statement', () => {
   };
   for (const [name, then] of Object.entries(cases))
     test(name, () => both.expectSame([...steps(say.parse('SELECT 1'), say.sync()), ...then]));
+});
+
+test('a name that the server would cut is refused, and so is text that is not UTF-8; the session goes on', () => {
+  const long = 'n'.repeat(64);
+  const direct = say.parse('SELECT nope');
+  const refused = [say.parse('SELECT 1', long), say.bind('', long), say.execute(long), say.close('S', long)];
+  const notText = Buffer.from([0x27, 0xff, 0x27, 0]);
+  return both.expectSame([
+    ...refused.flatMap((bytes) => [{ bytes, direct }, { bytes: say.sync() }]),
+    ...steps(frame('Q', notText), frame('P', '', notText, Buffer.alloc(2)), say.sync()),
+  ]);
 });
 
 test('the server’s own last words reach the client', async () => {
