@@ -94,7 +94,8 @@ export class Requests {
   /** The COPY FROM STDIN whose CopyInResponse is awaited. */
   #copying: Awaited | null = null;
   #messageTimer: Timer | null = null;
-  #paused = false;
+  /** What has to end before the next message is taken. */
+  #pauses = 0;
   #ended = false;
 
   constructor(parts: RequestParts) {
@@ -144,9 +145,9 @@ export class Requests {
 
   /** Takes no further message until the promise has settled. */
   pauseUntil(settled: Promise<void>): void {
-    this.#paused = true;
+    this.#pauses += 1;
     void settled.finally(() => {
-      this.#paused = false;
+      this.#pauses -= 1;
       this.#drain();
     });
   }
@@ -178,7 +179,7 @@ export class Requests {
   #drain(): void {
     let taken = false;
     try {
-      while (this.#blocked === null && !this.#paused && !this.#ended) {
+      while (this.#blocked === null && this.#pauses === 0 && !this.#ended) {
         const frame = this.#frames.next();
         if (frame === null) break;
         taken = true;
@@ -193,7 +194,8 @@ export class Requests {
 
   /** From its first to its last byte a message has a deadline; while the gateway itself waits, none. */
   #watchMessage(taken: boolean): void {
-    const partial = this.#blocked === null && !this.#paused && !this.#ended && this.#frames.bufferedBytes > 0;
+    const partial =
+      this.#blocked === null && this.#pauses === 0 && !this.#ended && this.#frames.bufferedBytes > 0;
     if (this.#messageTimer !== null && (taken || !partial)) {
       this.#messageTimer.cancel();
       this.#messageTimer = null;
@@ -309,7 +311,7 @@ export class Requests {
     if (parse === null) return;
     this.#analysed(parse.text, null, (analysis) => {
       const { conversation } = this.#parts;
-      const refusal = this.#refuseParse(analysis);
+      const refusal = this.#refuseParse(parse.name, analysis);
       if (refusal !== null) {
         return this.#add(refuseExtended(refusal, parse.name === '' ? conversation.dropUnnamed() : null));
       }
@@ -321,13 +323,14 @@ export class Requests {
   }
 
   /** Parse can be refused, never held: once parsed, a statement runs many times, and each run is decided. */
-  #refuseParse(analysis: Analysis): Buffer | null {
+  #refuseParse(name: string, analysis: Analysis): Buffer | null {
     const { gate, conversation } = this.#parts;
     if (analysis.statements.length > 1) {
       const message = 'cannot insert multiple commands into a prepared statement';
       return ownMessage({ severity: 'ERROR', sqlState: '42601', message });
     }
-    if (conversation.statements.size >= maxPreparedStatements) {
+    // An unnamed one takes the place of the last, and pipelines hold thousands.
+    if (name !== '' && conversation.statements.size >= maxPreparedStatements) {
       const message = `this session has ${maxPreparedStatements} prepared statements already`;
       return ownMessage({
         severity: 'ERROR',
@@ -358,7 +361,7 @@ export class Requests {
     const statement = conversation.statements.find(bind.statement, conversation.generation);
     if (statement === 'uncertain') return this.#waitForName(() => this.#bind(frame));
     if (statement === 'unknown') return this.#unknown('26000', 'prepared statement', bind.statement);
-    if (conversation.portals.size >= maxPortals) {
+    if (bind.portal !== '' && conversation.portals.size >= maxPortals) {
       const message = `this session has ${maxPortals} portals already`;
       return this.#add(refuseExtended(ownMessage({ severity: 'ERROR', sqlState: '53000', message })));
     }

@@ -76,6 +76,14 @@ describe('the unnamed statement', () => {
     test(name, () => both.expectSame([...steps(say.parse('SELECT 1'), say.sync()), ...then]));
 });
 
+test('thousands of unnamed statements and portals in one pipeline', async () => {
+  const once = [say.parse('SELECT $1::int'), say.bind('', '', { parameters: ['1'] }), say.execute()];
+  const answers = await both.expectSame(
+    steps(Buffer.concat(Array.from({ length: 6_000 }, () => once).flat())),
+  );
+  expect(answers.filter((answer) => answer === 'D(1)')).toHaveLength(6_000);
+});
+
 test('a name that the server would cut is refused, and so is text that is not UTF-8; the session goes on', () => {
   const long = 'n'.repeat(64);
   const direct = say.parse('SELECT nope');
