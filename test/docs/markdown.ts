@@ -32,12 +32,14 @@ function pageOf(name: string, text: string): Page {
   return { name, text, blocks, codes: [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '') };
 }
 
-/** All pages of docs/. */
+/** All pages: those at the top, and those of docs/. */
 export async function pages(): Promise<readonly Page[]> {
-  const names = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).toSorted();
-  return Promise.all(
-    names.map(async (name) => pageOf(name, await readFile(join(root, 'docs', name), 'utf8'))),
-  );
+  const pagesIn = async (folder: string): Promise<readonly string[]> =>
+    (await readdir(join(root, folder)))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name));
+  const names = [...(await pagesIn('.')), ...(await pagesIn('docs'))].toSorted();
+  return Promise.all(names.map(async (name) => pageOf(name, await readFile(join(root, name), 'utf8'))));
 }
 
-export const place = ({ page, line }: Block): string => `docs/${page}:${line}`;
+export const place = ({ page, line }: Block): string => `${page}:${line}`;

@@ -1,4 +1,6 @@
 /** What the pages say there is, there is; and the tables leave nothing out. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Meter, MetricOptions } from '@opentelemetry/api';
 import { Command } from 'commander';
@@ -10,28 +12,48 @@ import { principalPatternSchema, ruleKeys } from '../../services/core/policy/sch
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';
 import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
 import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
+import { root } from '../console/cli.ts';
 import { pages } from './markdown.ts';
 
 const all = await pages();
 const page = (name: string) => {
   const found = all.find((each) => each.name === name);
-  if (found === undefined) throw new Error(`docs/${name} is not there`);
+  if (found === undefined) throw new Error(`${name} is not there`);
   return found;
 };
 
 test('there is a page for each kind of user', () => {
   expect(all.map(({ name }) => name)).toEqual([
-    'agents.md',
-    'approvals.md',
-    'operations.md',
-    'platform.md',
-    'policies.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'README.md',
+    'SECURITY.md',
+    'docs/agents.md',
+    'docs/approvals.md',
+    'docs/operations.md',
+    'docs/platform.md',
+    'docs/policies.md',
   ]);
+});
+
+/** Files that a page links to, or names as code: `services/main.ts`. */
+const paths = all.flatMap(({ name, text, codes }) => [
+  ...[...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+    ([, path = '']) => [name, join(dirname(name), path)] as const,
+  ),
+  ...codes
+    .filter((code) => /^[\w-]+(\/[\w.-]+)+\.(ts|yaml|sql)$/.test(code))
+    .map((code) => [name, code] as const),
+]);
+
+test.each(paths)('%s: %s is there', (_, path) => {
+  expect([path, `services/${path}`].some((each) => existsSync(join(root, each)))).toBe(true);
 });
 
 /** Every `sallyport ...` that a reader could type: lines of shell blocks, and code in the text. */
 const typed = all.flatMap(({ name, blocks, codes }) =>
   [...blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.split('\n')), ...codes]
+    .map((line) => line.replace(/^bin\//, ''))
     .filter((line) => /^sallyport [a-z]/.test(line))
     .map((line) => [name, line] as const),
 );
@@ -79,13 +101,13 @@ describe('policies.md', () => {
     ['keys of a rule', ruleKeys.filter((key) => !['message', 'hint', 'approval'].includes(key))],
     ['fields of a principal', Object.keys(principalPatternSchema.shape)],
   ])('has all %s', (_, words) => {
-    const told = named('policies.md');
+    const told = named('docs/policies.md');
     expect(words.filter((word) => !told.has(word))).toEqual([]);
   });
 });
 
 test('agents.md knows only reasons that there are', () => {
-  const told = page('agents.md')
+  const told = page('docs/agents.md')
     .text.split('\n')
     .filter((line) => /^\| [0-9A-Z]{5}/.test(line))
     .flatMap((line) =>
@@ -107,7 +129,7 @@ test('operations.md has the metrics that there are, with their kinds and units',
   } as unknown as Meter; // as: the three kinds of instruments that there are, which only tell their names here
   createInstruments(meter);
   expect(rows.length).toBeGreaterThan(5);
-  const { text } = page('operations.md');
+  const { text } = page('docs/operations.md');
   expect(rows.filter((row) => !text.includes(row))).toEqual([]);
   expect(text.match(/^\| `sallyport\.[a-z.]+` \| /gm)).toHaveLength(rows.length);
 });
