@@ -1,5 +1,6 @@
 import type { TransactionStatus } from '../wire/backend.ts';
 import { type Awaited, type Change, changesLeft } from './awaited.ts';
+import { ChangedDefinitions } from './changed-definitions.ts';
 import { type NameChanging, NameTable, type Portal, type PreparedStatement } from './names.ts';
 
 /**
@@ -28,6 +29,8 @@ export class Conversation {
    * undone a SET, and names looked up both ways are looked up safely.
    */
   emptySearchPath = false;
+  /** What the catalog at hand does not show yet. */
+  readonly definitions = new ChangedDefinitions();
   /** A statement has changed the catalog, or may have; it is read anew once that is committed. */
   catalogChanged = false;
   /** Whether a LISTEN was let through: without one, notifications are not this client's. */

@@ -38,8 +38,11 @@ export interface ReplyParts {
   readonly output: ClientOutput;
   /** A limit was passed: the rest of the result is not wanted. */
   cancelRunning(): void;
-  /** A change of the catalog has been committed: names must not be looked up in the old one. */
-  catalogChanged(): void;
+  /**
+   * A change of the catalog may have been committed: names must not be looked up in the old one. `settled`, when it has surely
+   * changed, is to be called once the new one is there.
+   */
+  catalogChanged(settled: (() => void) | null): void;
   /** The server said something that does not fit: end the session, since nothing after it can be trusted to be what it seems. */
   fail(error: WireError): void;
   /** The server has ended the session in its own words, which have been passed on. */
@@ -350,10 +353,17 @@ export class Replies {
     conversation.copyIn = false;
     output.add(frame);
     if (status === 'I') this.#transactionEnded();
-    if (status === 'I' && conversation.catalogChanged) {
+    if (status === 'I') this.#committed();
+  }
+
+  /** Whether it was committed or rolled back: what the session has changed is known now, or can be read. */
+  #committed(): void {
+    const { conversation, catalogChanged } = this.#parts;
+    const settled = conversation.definitions.settle();
+    if (conversation.catalogChanged) {
       conversation.catalogChanged = false;
-      this.#parts.catalogChanged();
-    }
+      catalogChanged(settled);
+    } else settled?.();
   }
 
   /** What a completed statement means for those after it. */

@@ -5,7 +5,7 @@ import type { Deny, Obligations } from '../../../core/model/decision.ts';
 import { InvariantError, messageOf } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
-import type { Analysis } from '../sql/analysis.ts';
+import type { Analysis, OpaqueReason, StatementFacts } from '../sql/analysis.ts';
 import { frameOf, ownMessage } from '../wire/backend.ts';
 import { nameText } from '../wire/body.ts';
 import { WireError, type WireErrorCode } from '../wire/errors.ts';
@@ -74,6 +74,11 @@ const badContents: ReadonlyMap<WireErrorCode, string> = new Map([
 /** Why the next message is not looked at yet. */
 type Blocked = 'analysis' | 'hold' | 'names' | 'copy';
 
+const withOpaque = ({ intent, statements }: Resolved, reason: OpaqueReason): Resolved => ({
+  statements,
+  intent: { ...intent, opaque: [...new Set([...intent.opaque, reason])] },
+});
+
 /** How a decided action goes on: the two differ between the simple and the extended protocol. */
 interface Onward {
   readonly send: (run: Run) => void;
@@ -120,6 +125,7 @@ export class Requests {
 
   /** Something was sent or answered: names may have become certain, COPY may have begun. */
   progress(): void {
+    if (this.#pauses > 0) return;
     if (this.#blocked === 'names' && this.#retry !== null) {
       const retry = this.#retry;
       this.#retry = null;
@@ -148,6 +154,7 @@ export class Requests {
     this.#pauses += 1;
     void settled.finally(() => {
       this.#pauses -= 1;
+      this.progress();
       this.#drain();
     });
   }
@@ -311,6 +318,8 @@ export class Requests {
     if (parse === null) return;
     this.#analysed(parse.text, null, (analysis) => {
       const { conversation } = this.#parts;
+      const { statements } = analysis;
+      if (this.#soonDefined(statements)) return this.#waitForName(() => this.#parse(frame));
       const refusal = this.#refuseParse(parse.name, analysis);
       if (refusal !== null) {
         return this.#add(refuseExtended(refusal, parse.name === '' ? conversation.dropUnnamed() : null));
@@ -499,9 +508,24 @@ export class Requests {
   #resolved(analysis: Analysis, again: () => void, go: (resolved: Resolved) => void): void {
     const { conversation } = this.#parts;
     const resolved = resolveNames(analysis, conversation, (text) => this.#analyse(text));
-    if (resolved === 'uncertain') this.#waitForName(again);
-    else if (resolved instanceof Promise) this.#waitForAnalysis(resolved, again);
-    else go(resolved);
+    if (resolved === 'uncertain') return this.#waitForName(again);
+    if (resolved instanceof Promise) return this.#waitForAnalysis(resolved, again);
+    if (this.#soonDefined(resolved.statements)) return this.#waitForName(again);
+    const concern = conversation.definitions.concern(resolved.statements, conversation.generation);
+    go(concern === 'no' ? resolved : withOpaque(resolved, 'unknown-relation'));
+  }
+
+  /** Whether the catalog will show what these statements use without a further message of the client. */
+  #soonDefined(statements: readonly StatementFacts[]): boolean {
+    const { conversation } = this.#parts;
+    const concern = conversation.definitions.concern(statements, conversation.generation);
+    return concern === 'later' && (this.#pauses > 0 || this.#isReadyAwaited);
+  }
+
+  /** Whether the server will answer without being told to by what is behind. */
+  get #isReadyAwaited(): boolean {
+    const { conversation, outbox } = this.#parts;
+    return !outbox.empty || conversation.awaited.some(beginsRun);
   }
 
   #analysed(text: string, trace: ActionTrace | null, go: (analysis: Analysis) => void): void {
@@ -584,7 +608,9 @@ export class Requests {
     if (resolved.statements.some((statement) => statement.emptiesSearchPath))
       conversation.emptySearchPath = true;
     trace?.phase('upstream');
-    return new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
+    const run = new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
+    conversation.definitions.add(resolved.statements, run, conversation.generation);
+    return run;
   }
 
   #send(bytes: Buffer, awaited: Awaited | null, refuse: Onward['refuse'] | null = null): void {

@@ -79,7 +79,8 @@ export class PostgresSession {
       masking: work.masking,
       output: new ClientOutput(client),
       cancelRunning: () => this.#requests.pauseUntil(this.#cancelUpstream()),
-      catalogChanged: () => this.#requests.pauseUntil(work.refresh()),
+      catalogChanged: (settled) =>
+        this.#requests.pauseUntil(settled === null ? work.refresh() : work.changed().finally(settled)),
       fail: (error) => this.#fail(error, 'the target broke the protocol'),
       ended: (why) => this.#end(why),
     });

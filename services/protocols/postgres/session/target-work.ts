@@ -39,6 +39,11 @@ export class TargetWork {
   readonly #catalogs: CatalogCache;
   readonly #analyser: Analyser;
   #checkedAtMs: number;
+  /** The check that runs, and the one that begins when it has ended. */
+  #checking: Promise<void> | null = null;
+  #nextCheck: Promise<void> | null = null;
+  /** Ends when the catalog has what some session has changed. */
+  #behind: Promise<void> | null = null;
   #timer: Timer;
 
   private constructor(parts: TargetWorkParts, connection: CatalogConnection, catalogs: CatalogCache) {
@@ -70,6 +75,7 @@ export class TargetWork {
   }
 
   analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
+    if (this.#behind !== null) return this.#behind.then(() => this.analyse(text, session));
     const analysis = this.#analyser.analyse(text, session);
     if (analysis instanceof Promise) return analysis;
     if (
@@ -89,8 +95,34 @@ export class TargetWork {
     return this.#analyser.analyse(text, session);
   }
 
+  /** A session has changed definitions: nobody's statement is analysed by the old ones. */
+  changed(): Promise<void> {
+    const refreshed = this.refresh().finally(() => {
+      if (this.#behind === refreshed) this.#behind = null;
+    });
+    this.#behind = refreshed;
+    return refreshed;
+  }
+
   /** Reads the catalog anew if it changed. When that fails the one at hand goes on being used, which the log says. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    if (this.#checking === null) return this.#startCheck();
+    // The one that runs may have begun before the change that the caller knows of.
+    this.#nextCheck ??= this.#checking.then(() => {
+      this.#nextCheck = null;
+      return this.#startCheck();
+    });
+    return this.#nextCheck;
+  }
+
+  #startCheck(): Promise<void> {
+    this.#checking = this.#check().finally(() => {
+      this.#checking = null;
+    });
+    return this.#checking;
+  }
+
+  async #check(): Promise<void> {
     const { clock, log, name } = this.#parts;
     this.#checkedAtMs = clock.monotonicMs();
     try {

@@ -84,6 +84,35 @@ test('thousands of unnamed statements and portals in one pipeline', async () => 
   expect(answers.filter((answer) => answer === 'D(1)')).toHaveLength(6_000);
 });
 
+test('what is defined can be used by what is sent right behind it', async () => {
+  const texts = [
+    'CREATE TABLE made (n int)',
+    'INSERT INTO made VALUES (1), (2)',
+    'SELECT count(*) FROM made',
+    'ALTER TABLE made RENAME n TO m',
+    'SELECT max(m) FROM made',
+    'DROP TABLE made',
+  ];
+  const extended = texts.map((text) =>
+    Buffer.concat([say.parse(text), say.bind(), say.execute(), say.sync()]),
+  );
+  for (const messages of [texts.map(say.query), extended]) {
+    const answers = await both.expectSame(steps(Buffer.concat(messages)));
+    expect(answers).toEqual(expect.arrayContaining(['C(INSERT 0 2)', 'D(2)', 'C(DROP TABLE)']));
+  }
+});
+
+test('a definition that is changed and never run keeps nobody waiting', () =>
+  both.expectSame(
+    steps(
+      say.query('BEGIN'),
+      Buffer.concat([say.parse('ALTER TABLE t ADD x int', 's1'), say.bind('p1', 's1'), say.sync()]),
+      Buffer.concat([say.parse('SELECT count(*) FROM u'), say.bind(), say.execute(), say.sync()]),
+      say.query('COMMIT'),
+      say.query('SELECT count(*) FROM t'),
+    ),
+  ));
+
 test('a name that the server would cut is refused, and so is text that is not UTF-8; the session goes on', () => {
   const long = 'n'.repeat(64);
   const direct = say.parse('SELECT nope');
