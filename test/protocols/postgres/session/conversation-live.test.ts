@@ -1,5 +1,6 @@
 /** Conversations with the gateway and with PostgreSQL itself: the answers must be the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { frame, say } from '../../../attacks/raw-client.ts';
 import { BothSides, refusedText, type Step } from './both-sides.ts';
 
@@ -130,3 +131,177 @@ test('the server’s own last words reach the client', async () => {
   );
   expect(answers.at(-1)).toBe('E(57P01)');
 });
+
+const texts = [
+  'SELECT 1',
+  'SELECT n FROM generate_series(1, 3) n',
+  'SELECT $1::int + 1',
+  'SELECT $1::text, $2::int',
+  'SELECT 1/0',
+  'SELEC',
+  'SELECT nope',
+  '',
+  'BEGIN',
+  'COMMIT',
+  'ROLLBACK',
+  'SAVEPOINT a',
+  'ROLLBACK TO a',
+  'INSERT INTO t VALUES (1)',
+  'INSERT INTO t VALUES (1000)',
+  'INSERT INTO p VALUES ($1)',
+  'INSERT INTO u VALUES (1)',
+  'SELECT count(*) FROM t',
+  'SELECT 1; SELECT 2',
+  'INSERT INTO t VALUES (2); SELECT 1/0',
+  'BEGIN; INSERT INTO t VALUES (3)',
+  'PREPARE s1 AS SELECT 7',
+  'DEALLOCATE s1',
+  'DEALLOCATE ALL',
+  'EXECUTE s1',
+  'DECLARE p1 CURSOR FOR SELECT n FROM generate_series(1, 5) n',
+  'DECLARE p1 CURSOR WITH HOLD FOR SELECT n FROM generate_series(1, 5) n',
+  'FETCH 2 FROM p1',
+  'CLOSE p1',
+  'CLOSE ALL',
+  'DISCARD ALL',
+  'COPY (SELECT 1) TO STDOUT',
+  'SHOW standard_conforming_strings',
+] as const;
+
+const statementName = fc.constantFrom('', '', 's1', 's2', 'nosuch');
+const portalName = fc.constantFrom('', '', 'p1', 'p2');
+const text = fc.constantFrom(...texts);
+const parameters = fc.constantFrom<readonly (string | null)[]>([], [], ['5'], ['bad'], ['7', '8'], [null]);
+const resultFormats = fc.constantFrom<readonly number[]>([], [], [0], [1], [0, 1]);
+
+const parse = (sql: string, name: string): Step => ({
+  bytes: say.parse(sql, name),
+  what: `Parse ${name}=${sql}`,
+});
+const bind = (
+  portal: string,
+  name: string,
+  values: readonly (string | null)[],
+  formats: readonly number[] = [],
+): Step => ({
+  bytes: say.bind(portal, name, { parameters: values, resultFormats: formats }),
+  what: `Bind ${portal}<-${name}(${values}) ${formats}`,
+});
+const execute = (portal: string, rows = 0): Step => ({
+  bytes: say.execute(portal, rows),
+  what: `Execute ${portal} ${rows}`,
+});
+const query = (sql: string): Step => ({ bytes: say.query(sql), what: `Query ${sql}` });
+const joined = (...parts: readonly Step[]): Step => ({
+  bytes: Buffer.concat(parts.map(({ bytes }) => bytes)),
+  what: parts.map(({ what }) => what).join(', '),
+});
+const sync: Step = { bytes: say.sync(), what: 'Sync' };
+const data = (text: string): Step => ({ bytes: say.copyData(text), what: `CopyData ${text}` });
+
+/** Weighted towards what does something: a wrong name ends most runs early. */
+const message: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(text, statementName).map(([sql, name]) => parse(sql, name)) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(portalName, statementName, parameters, resultFormats)
+      .map(([p, s, v, f]) => bind(p, s, v, f)),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(portalName, fc.constantFrom(0, 0, 1, 2))
+      .map(([portal, rows]) => execute(portal, rows)),
+  },
+  {
+    weight: 2,
+    arbitrary: statementName.map((name) => ({ bytes: say.describe('S', name), what: `Describe S ${name}` })),
+  },
+  {
+    weight: 2,
+    arbitrary: portalName.map((name) => ({ bytes: say.describe('P', name), what: `Describe P ${name}` })),
+  },
+  {
+    weight: 1,
+    arbitrary: statementName.map((name) => ({ bytes: say.close('S', name), what: `Close S ${name}` })),
+  },
+  {
+    weight: 1,
+    arbitrary: portalName.map((name) => ({ bytes: say.close('P', name), what: `Close P ${name}` })),
+  },
+  { weight: 1, arbitrary: fc.constant({ bytes: say.flush(), what: 'Flush' }) },
+  { weight: 4, arbitrary: fc.constant(sync) },
+  { weight: 5, arbitrary: text.map(query) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(text, statementName, portalName, parameters)
+      .map(([sql, name, portal, values]) =>
+        joined(parse(sql, name), bind(portal, name, values), execute(portal)),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: statementName.map((name) => ({
+      bytes: say.parse(refusedText.gateway, name),
+      direct: say.parse(refusedText.direct, name),
+      what: `refused Parse ${name}`,
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant({
+      bytes: say.query(refusedText.gateway),
+      direct: say.query(refusedText.direct),
+      what: 'refused Query',
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('1\n', '1\n2\n', '1\tx\n', '1000\n', '').map((rows) =>
+      joined(query('COPY t FROM STDIN'), data(rows), ...(rows === '1\n' ? [sync] : []), {
+        bytes: say.copyDone(),
+        what: 'CopyDone',
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('1\n', '1\tx\n'),
+        fc.constantFrom(
+          { bytes: say.copyDone(), what: 'CopyDone' },
+          { bytes: say.copyFail('no'), what: 'CopyFail' },
+        ),
+      )
+      .map(([rows, end]) =>
+        joined(sync, parse('COPY t FROM STDIN', ''), bind('', '', []), execute(''), data(rows), end),
+      ),
+  },
+);
+
+const step: fc.Arbitrary<Step> = fc
+  .tuple(message, fc.constantFrom(0, 0, 0, 0, 0, 1, 3, 5, 7, 12), fc.constantFrom(false, false, false, true))
+  .map(([said, cutAt, pause]) => ({
+    ...said,
+    cutAt,
+    pause,
+    [fc.toStringMethod]: () => `${pause ? '<pause> ' : ''}${said.what}${cutAt > 0 ? ` <cut ${cutAt}>` : ''}`,
+  }));
+
+test(
+  'random conversations are those of PostgreSQL',
+  async () => {
+    const numRuns = Number(process.env['CONVERSATION_RUNS'] ?? 150);
+    const seed = process.env['CONVERSATION_SEED'];
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }), async (conversation) => {
+        await both.expectSame(conversation);
+      }),
+      { numRuns, timeout: 5_000, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+    );
+  },
+  Number(process.env['CONVERSATION_MS'] ?? 60_000),
+);
