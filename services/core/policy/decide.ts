@@ -83,7 +83,12 @@ export interface DecisionContext extends refusals.RefusalContext {
   readonly obligations: Obligations;
 }
 
-function refusalOf(context: DecisionContext, unit: Unit, outcome: UnitOutcome): Deny | null {
+function refusalOf(
+  context: DecisionContext,
+  units: readonly Unit[],
+  unit: Unit,
+  outcome: UnitOutcome,
+): Deny | null {
   switch (outcome.kind) {
     case 'allow':
     case 'hold':
@@ -94,13 +99,22 @@ function refusalOf(context: DecisionContext, unit: Unit, outcome: UnitOutcome): 
       return refusals.maskedFieldInCondition(context, unit.text, outcome.masked.field, outcome.masked.policy);
     case 'no-rule':
       return unit.kind === 'opaque'
-        ? refusals.opaque(context, unit.text, unit.rules)
+        ? refusals.opaque(
+            context,
+            unit.text,
+            unit.rules,
+            units.find(({ kind }) => kind === 'effect')?.text ?? '',
+          )
         : refusals.noRule(context, unit.text, unit.rules);
   }
 }
 
-/** Of several refusals the one that says most: a rule's own words, then a mask's, then that there is no rule. */
-const refusalRank = { 'denied-by-rule': 0, 'masked-field-in-condition': 1, 'no-rule': 2 } as const;
+/**
+ * Of several refusals the one that says most: a rule's own words, then a mask's, then what was not understood (a name that is
+ * not there, mostly a typing error), then that there is no rule.
+ */
+const refusalRank = { 'denied-by-rule': 0, 'masked-field-in-condition': 1, 'no-rule': 3 } as const;
+const opaqueRank = 2;
 
 const first = <Of extends Rule>(rules: readonly Of[]): Of | undefined =>
   rules.reduce<Of | undefined>((best, rule) => (best && best.order < rule.order ? best : rule), undefined);
@@ -120,11 +134,12 @@ export function decideUnits(context: DecisionContext, units: readonly Unit[], me
     if (outcome.kind === 'allow') allows.add(outcome.rule);
     else if (outcome.kind === 'hold') for (const rule of outcome.rules) holds.add(rule);
     else {
-      const rank = refusalRank[outcome.kind];
+      const unknown = unit.kind === 'opaque' && outcome.kind === 'no-rule';
+      const rank = unknown ? opaqueRank : refusalRank[outcome.kind];
       if (refused === null || rank < refused.rank) refused = { unit, outcome, rank };
     }
   }
-  const refusal = refused && refusalOf(context, refused.unit, refused.outcome);
+  const refusal = refused && refusalOf(context, units, refused.unit, refused.outcome);
   if (refusal !== null) return refusal;
   const inOrder = [...holds].sort((left, right) => left.order - right.order);
   const [hold] = inOrder;

@@ -1,4 +1,4 @@
-import { maxGuidanceCharacters } from './limits.ts';
+import { maxGuidanceCharacters, maxGuidanceListCharacters } from './limits.ts';
 import { dynamicText } from './refusals.ts';
 import type { Rule } from './rule.ts';
 import { listText } from './shapes.ts';
@@ -6,9 +6,16 @@ import { connectVerb, everyVerb } from './vocabulary.ts';
 
 /** ` on tables app.* (times mon 09:00-17:00 UTC)`. */
 function conditionsText(rule: Rule): string {
-  const where = rule.tests.map((test) => `${test.name} ${test.text}`).join(', ');
+  const where = rule.tests.map((test) => `${test.name} ${beginningOf(test.text)}`).join(', ');
   const when = rule.dynamic.length > 0 ? ` (${dynamicText(rule)})` : '';
   return `${where === '' ? '' : ` on ${where}`}${when}`;
+}
+
+/** A long list is told by its beginning: the whole of it would hide the other rules. */
+function beginningOf(list: string): string {
+  if (list.length <= maxGuidanceListCharacters) return list;
+  const end = list.lastIndexOf(', ', maxGuidanceListCharacters);
+  return end < 0 ? list : `${list.slice(0, end)}, ...`;
 }
 
 /** `select, insert on tables app.*`: rules that differ only in their effects are told as one. */

@@ -49,6 +49,8 @@ export const maxShownResourceCharacters = 200;
 
 /** The summary of what would be allowed: DETAIL and HINT lines beyond this are not read, by people or by agents. */
 export const maxGuidanceCharacters = 700;
+/** Of one rule's list of names in it. */
+export const maxGuidanceListCharacters = 80;
 
 /** A TypeScript policy is read once at start and at each reload; compiling and running even a large one takes 0.2 s. */
 export const maxEvaluationMs = 10_000;

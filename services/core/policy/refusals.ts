@@ -73,12 +73,13 @@ export const noRule = (context: RefusalContext, what: string, near: readonly Rul
     sentences(context.guidance(), askText(context.target)),
   );
 
-export const opaque = (context: RefusalContext, why: string, near: readonly Rule[]): Deny =>
+/** `what`: an effect of the command, for whoever reads `unknown-relation`; empty when none is known. */
+export const opaque = (context: RefusalContext, why: string, near: readonly Rule[], what: string): Deny =>
   deny(
     'opaque',
     sentences(
-      `Refused on ${context.target}: the command cannot be fully understood (${shown(why)}), ` +
-        'and no rule allows that for you.',
+      `Refused: ${what === '' ? 'a command' : shown(what)} on ${context.target} cannot be fully understood ` +
+        `(${shown(why)}), and no rule allows that for you.`,
       otherwise(near),
     ),
     sentences('Say it in a plainer way, with names that the target knows.', context.guidance()),
