@@ -1,6 +1,6 @@
 import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../core/checkpoint/contract.ts';
 import { type Action, type Intent, noParameters, type Parameter } from '../../../core/model/action.ts';
-import type { Clock, Timer } from '../../../core/model/clock.ts';
+import type { Clock } from '../../../core/model/clock.ts';
 import type { Deny, Obligations } from '../../../core/model/decision.ts';
 import { InvariantError, messageOf } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
@@ -20,14 +20,14 @@ import {
   readQuery,
 } from '../wire/frontend.ts';
 import type { Awaited } from './awaited.ts';
-import { ClientFrames } from './client-frames.ts';
 import type { Conversation } from './conversation.ts';
-import { maxBytesBehindHold, maxPortals, maxPreparedStatements, messageDeadlineMs } from './limits.ts';
+import { maxPortals, maxPreparedStatements } from './limits.ts';
 import { nameChangesOf } from './name-changes.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import { type Outbox, type Outgoing, refuseExtended, refuseQuery } from './outbox.ts';
 import { boundParameters } from './parameters.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
+import { RequestFlow } from './request-flow.ts';
 import { resolveNames } from './resolve.ts';
 import type { Resolved } from './resolved.ts';
 import { Run } from './run.ts';
@@ -71,9 +71,6 @@ const badContents: ReadonlyMap<WireErrorCode, string> = new Map([
   ['name-too-long', '42622'],
 ]);
 
-/** Why the next message is not looked at yet. */
-type Blocked = 'analysis' | 'hold' | 'names' | 'copy';
-
 const withOpaque = ({ intent, statements }: Resolved, reason: OpaqueReason): Resolved => ({
   statements,
   intent: { ...intent, opaque: [...new Set([...intent.opaque, reason])] },
@@ -86,60 +83,64 @@ interface Onward {
 }
 
 /**
- * The client's side of a session: bytes -> messages -> actions -> decisions -> messages for the server. Messages are taken one at a
- * time and in order; while one waits (for analysis, for a person, for the server's word on a name), those behind it wait unread.
+ * The client's side of a session: bytes -> messages -> actions -> decisions -> messages for the server.
  */
 export class Requests {
   readonly #parts: RequestParts;
-  readonly #frames = new ClientFrames();
-  #blocked: Blocked | null = null;
+  readonly #flow: RequestFlow;
   #pendingHold: PendingHold | null = null;
   /** Goes on with a message that waited for a name. */
   #retry: (() => void) | null = null;
   /** The COPY FROM STDIN whose CopyInResponse is awaited. */
   #copying: Awaited | null = null;
-  #messageTimer: Timer | null = null;
-  /** What has to end before the next message is taken. */
-  #pauses = 0;
-  #ended = false;
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
+    const { clock, fail, terminated } = parts;
+    this.#flow = new RequestFlow({ clock, fail, terminated, handle: (frame) => this.#handle(frame) });
   }
 
   /** Bytes from the client. */
   receive(chunk: Buffer): void {
-    this.#frames.push(chunk);
-    if (this.waitsForPerson) this.#listenForGoodbye();
-    else this.#drain();
+    this.#flow.receive(chunk);
   }
 
   get bufferedBytes(): number {
-    return this.#frames.bufferedBytes;
+    return this.#flow.bufferedBytes;
   }
 
   /** Whether the socket should be read on although the server is slow to take what came. */
   get waitsForPerson(): boolean {
-    return this.#blocked === 'hold';
+    return this.#flow.blockedBy === 'hold';
   }
 
   /** Something was sent or answered: names may have become certain, COPY may have begun. */
   progress(): void {
-    if (this.#pauses > 0) return;
-    if (this.#blocked === 'names' && this.#retry !== null) {
-      const retry = this.#retry;
-      this.#retry = null;
-      this.#unblock(retry);
-    } else if (this.#blocked === 'hold') {
-      // A message before it has failed, so the server would skip it: nobody need decide about it.
-      if (this.#parts.conversation.skips) this.withdrawHold();
-    } else if (this.#blocked === 'copy') {
-      const { conversation, outbox } = this.#parts;
-      const { copyIn, awaited } = conversation;
-      // Before it was sent nothing can be said about its answer.
-      if (!outbox.empty) return;
-      if (copyIn || this.#copying === null || !awaited.includes(this.#copying)) this.#unblock(null);
+    if (this.#flow.paused) return;
+    const { conversation, outbox } = this.#parts;
+    switch (this.#flow.blockedBy) {
+      case 'names': {
+        const retry = this.#retry;
+        this.#retry = null;
+        return this.#flow.resume(retry);
+      }
+      case 'hold':
+        // A message before it has failed, so the server would skip it: nobody need decide about it.
+        if (conversation.skips) this.withdrawHold();
+        return;
+      case 'copy':
+        // Before it was sent nothing can be said about its answer.
+        if (outbox.empty && this.#copyAnswered) this.#flow.resume(null);
+        return;
+      case 'analysis':
+      case null:
+        return;
     }
+  }
+
+  get #copyAnswered(): boolean {
+    const { copyIn, awaited } = this.#parts.conversation;
+    return copyIn || this.#copying === null || !awaited.includes(this.#copying);
   }
 
   /** The client asked to cancel; true when that withdrew a hold and nothing is to be said to the server. */
@@ -151,66 +152,12 @@ export class Requests {
 
   /** Takes no further message until the promise has settled. */
   pauseUntil(settled: Promise<void>): void {
-    this.#pauses += 1;
-    void settled.finally(() => {
-      this.#pauses -= 1;
-      this.progress();
-      this.#drain();
-    });
+    this.#flow.pauseUntil(settled, () => this.progress());
   }
 
   end(): void {
-    this.#ended = true;
-    this.#messageTimer?.cancel();
+    this.#flow.end();
     this.#pendingHold?.withdraw();
-  }
-
-  /** Nobody waits for a held statement whose client has said goodbye behind it. */
-  #listenForGoodbye(): void {
-    try {
-      if (this.#frames.endsInGoodbye()) return this.#terminate();
-    } catch (error) {
-      if (error instanceof WireError) return this.#parts.fail(error);
-      throw error;
-    }
-    if (this.#frames.bufferedBytes > maxBytesBehindHold) {
-      this.#parts.fail(new WireError('frame-too-long', 'too much was sent behind a statement that waits'));
-    }
-  }
-
-  #terminate(): void {
-    this.#ended = true;
-    this.#parts.terminated();
-  }
-
-  #drain(): void {
-    let taken = false;
-    try {
-      while (this.#blocked === null && this.#pauses === 0 && !this.#ended) {
-        const frame = this.#frames.next();
-        if (frame === null) break;
-        taken = true;
-        this.#handle(frame);
-      }
-    } catch (error) {
-      if (error instanceof WireError) return this.#parts.fail(error);
-      throw error;
-    }
-    this.#watchMessage(taken);
-  }
-
-  /** From its first to its last byte a message has a deadline; while the gateway itself waits, none. */
-  #watchMessage(taken: boolean): void {
-    const partial =
-      this.#blocked === null && this.#pauses === 0 && !this.#ended && this.#frames.bufferedBytes > 0;
-    if (this.#messageTimer !== null && (taken || !partial)) {
-      this.#messageTimer.cancel();
-      this.#messageTimer = null;
-    }
-    if (!partial || this.#messageTimer !== null) return;
-    this.#messageTimer = this.#parts.clock.after(messageDeadlineMs, () =>
-      this.#parts.fail(new WireError('out-of-order', 'a message was not complete in time')),
-    );
   }
 
   #handle(frame: Buffer): void {
@@ -237,7 +184,7 @@ export class Requests {
         readEmpty(frame);
         return this.#send(frame, { kind: 'sync' });
       case frontend.terminate:
-        return this.#terminate();
+        return this.#flow.terminate();
       case frontend.functionCall:
         return this.#functionCall();
       case frontend.copyData:
@@ -264,13 +211,13 @@ export class Requests {
         this.#send(frame, null);
         conversation.copyIn = false;
         // A simple Query may hold further COPYs; nothing else may be read before the server has said which comes.
-        if (this.#copying?.kind === 'query') this.#blocked = 'copy';
+        if (this.#copying?.kind === 'query') this.#flow.block('copy');
         return;
       case frontend.flush:
       case frontend.sync:
         return;
       case frontend.terminate:
-        return this.#terminate();
+        return this.#flow.terminate();
       default:
         throw new WireError('out-of-order', `message type ${type} may not come during COPY FROM STDIN`);
     }
@@ -519,7 +466,7 @@ export class Requests {
   #soonDefined(statements: readonly StatementFacts[]): boolean {
     const { conversation } = this.#parts;
     const concern = conversation.definitions.concern(statements, conversation.generation);
-    return concern === 'later' && (this.#pauses > 0 || this.#isReadyAwaited);
+    return concern === 'later' && (this.#flow.paused || this.#isReadyAwaited);
   }
 
   /** Whether the server will answer without being told to by what is behind. */
@@ -540,9 +487,9 @@ export class Requests {
   }
 
   #waitForAnalysis<Value>(promise: Promise<Value>, go: (value: Value) => void): void {
-    this.#blocked = 'analysis';
+    this.#flow.block('analysis');
     promise.then(
-      (value) => this.#unblock(() => go(value)),
+      (value) => this.#flow.resume(() => go(value)),
       (error: unknown) => this.#parts.broken(error),
     );
   }
@@ -572,15 +519,14 @@ export class Requests {
   #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
     const { gate, tellClient } = this.#parts;
     const pending = gate.hold(held, () => this.#revalidate(text));
-    this.#blocked = 'hold';
     this.#pendingHold = pending;
     pending.onNotice((notice) => tellClient(holdNotice(notice)));
-    this.#listenForGoodbye();
+    this.#flow.block('hold');
     // `settled` never rejects.
     void pending.settled.then((settlement) => {
       this.#pendingHold = null;
-      if (this.#ended) return held.trace?.end(null);
-      this.#unblock(() => {
+      if (this.#flow.ended) return held.trace?.end(null);
+      this.#flow.resume(() => {
         if (settlement.kind === 'release') {
           return onward.send(this.#run(held.id, settlement.obligations, resolved, held.trace));
         }
@@ -630,24 +576,12 @@ export class Requests {
   }
 
   #waitForName(retry: () => void): void {
-    this.#blocked = 'names';
     this.#retry = retry;
+    this.#flow.block('names');
   }
 
   #waitForCopy(awaited: Awaited): void {
-    this.#blocked = 'copy';
     this.#copying = awaited;
-  }
-
-  #unblock(first: (() => void) | null): void {
-    if (this.#ended) return;
-    this.#blocked = null;
-    try {
-      first?.();
-    } catch (error) {
-      if (error instanceof WireError) return this.#parts.fail(error);
-      throw error;
-    }
-    this.#drain();
+    this.#flow.block('copy');
   }
 }
