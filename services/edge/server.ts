@@ -3,12 +3,12 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, st
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
 import { messageOf } from '../core/model/errors.ts';
 import type { Logger } from '../core/model/log.ts';
+import { clearStaleSocket } from '../protocols/unix-socket.ts';
 import { EdgeError } from './errors.ts';
 import { authorization } from './ext-authz/authorization.ts';
 import { health } from './health.ts';
 import { closeMs, keepaliveMs, keepaliveTimeoutMs, maxConcurrentStreams, maxMessageBytes } from './limits.ts';
 import { serviceDefinition } from './protos.ts';
-import { clearStaleSocket } from './stale-socket.ts';
 
 export interface EdgeOptions {
   /** A unix socket, in a folder that only this user may enter. */

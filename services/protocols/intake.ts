@@ -4,7 +4,7 @@
  *
  * https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt, section 2.2
  */
-import { chmod, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { canonicalIp, type SourceAddress } from '../core/model/address.ts';
 import type { Clock } from '../core/model/clock.ts';
@@ -13,6 +13,7 @@ import type { ListenerName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import { ByteSource, ByteSourceError } from './byte-source.ts';
 import type { Engine } from './protocol.ts';
+import { clearStaleSocket } from './unix-socket.ts';
 
 export class ProxyHeaderError extends SallyportError<'not-a-proxy-header' | 'no-address'> {}
 
@@ -76,14 +77,14 @@ export interface IntakeParts {
   readonly log: Logger;
 }
 
-/** Listens on the socket of one listener and hands every client to its engine. */
+/** Listens on the socket of one listener and hands every client to its engine. @throws SocketError */
 export async function openIntake(parts: IntakeParts): Promise<Intake> {
   const waiting = new Set<Socket>();
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     waiting.add(socket);
     void receive(parts, socket).finally(() => waiting.delete(socket));
   });
-  await rm(parts.path, { force: true });
+  await clearStaleSocket(parts.path);
   await listen(server, parts.path);
   await chmod(parts.path, 0o600);
   return {

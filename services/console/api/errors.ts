@@ -2,12 +2,7 @@ import { SallyportError } from '../../core/model/errors.ts';
 
 export type ApiErrorCode =
   /** The socket's folder can be entered by others, or is not ours. */
-  | 'unsafe-folder'
-  /** Another process serves on this socket. */
-  | 'socket-in-use'
-  /** What stands at the socket's path is not a socket. */
-  | 'not-a-socket'
-  | 'cannot-listen';
+  'unsafe-folder' | 'cannot-listen';
 
 /** Why the API could not be started. */
 export class ApiError extends SallyportError<ApiErrorCode> {}

@@ -1,7 +1,7 @@
+import { columnsOf, cut, padded } from '../../core/model/text-columns.ts';
 import { visibleText } from '../../core/model/visible-text.ts';
 import { maxCellColumns } from './limits.ts';
 import { bold } from './screen.ts';
-import { columnsOf, cut, padded } from './text-columns.ts';
 
 /** A list in columns under their names. Values may be anybody's text: they are made visible, and long ones are cut. */
 export function columnList(

@@ -1,10 +1,10 @@
 import { sameParty } from '../../core/model/principal.ts';
 import { durationText as exactDuration } from '../../core/model/quantity.ts';
+import { wrapped } from '../../core/model/text-columns.ts';
 import { visibleText } from '../../core/model/visible-text.ts';
 import type { HoldDetail } from '../api/schemas.ts';
 import { bold, dim, green, red, yellow } from './screen.ts';
 import { markedCharacters, statementText } from './statement-text.ts';
-import { wrapped } from './text-columns.ts';
 import { fromNow, shortTime } from './time-text.ts';
 import { approversText, partyText } from './who-text.ts';
 

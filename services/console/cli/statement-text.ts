@@ -1,7 +1,7 @@
+import { wrapped } from '../../core/model/text-columns.ts';
 import { visibleText } from '../../core/model/visible-text.ts';
 import { maxShownBlankLines, maxShownIndent, maxShownSpaces } from './limits.ts';
 import { dim } from './screen.ts';
-import { wrapped } from './text-columns.ts';
 
 /** `⟨120 spaces⟩`: no text can say so itself, since `visibleText` marks its brackets. */
 const counted = (count: number, what: string): string => `⟨${count} ${what}⟩`;

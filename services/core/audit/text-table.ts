@@ -1,19 +1,6 @@
+import { columnsOf, columnsOfCharacter, padded } from '../model/text-columns.ts';
 import { visibleText } from '../model/visible-text.ts';
 import { maxCellColumns } from './limits.ts';
-
-/** Characters that terminals give two columns (Unicode's East Asian Wide and Fullwidth, and emoji). */
-const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const none = /\p{M}/u;
-const oneColumnEach = /^[\x20-\x7e]*$/;
-
-const columnsOfCharacter = (character: string): number =>
-  none.test(character) ? 0 : wide.test(character) ? 2 : 1;
-
-const columnsOf = (text: string): number =>
-  oneColumnEach.test(text)
-    ? text.length
-    : [...text].reduce((sum, character) => sum + columnsOfCharacter(character), 0);
 
 /** Not a text of the target's: `visibleText` would have marked the brackets. */
 const shownNull = '⟨NULL⟩';
@@ -33,9 +20,6 @@ function cell(value: string | null, limit: number): string {
   }
   return `${kept}…`;
 }
-
-const padded = (text: string, columns: number): string =>
-  text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
 
 /**
  * A result as psql shows it: names, a rule, and rows in columns. The widths come from the rows that are there when

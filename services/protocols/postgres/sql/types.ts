@@ -1,34 +1,19 @@
+import { typeOids } from '../wire/values.ts';
 import type { Catalog, CatalogFunction, CatalogType } from './catalog.ts';
 
 /**
- * Types are pg_type oids. These are fixed since PostgreSQL 8 (src/include/catalog/pg_type.dat). Beside them: `anyType` where the
- * type cannot be told (a parameter, a polymorphic result), so that every overload stays possible.
+ * Types are pg_type oids, fixed since PostgreSQL 8 (src/include/catalog/pg_type.dat): those of values on the wire, and some that only
+ * statements meet. Beside them: `anyType` where the type cannot be told (a parameter, a polymorphic result), so that every overload
+ * stays possible.
  */
 export const anyType = 0;
 export const typeOid = {
-  bool: 16,
-  bytea: 17,
-  name: 19,
-  int8: 20,
-  int4: 23,
-  text: 25,
-  oid: 26,
-  json: 114,
-  xml: 142,
-  unknown: 705,
-  bpchar: 1042,
-  varchar: 1043,
-  date: 1082,
-  time: 1083,
-  timestamp: 1114,
-  timestamptz: 1184,
+  ...typeOids,
   timetz: 1266,
   bit: 1560,
-  numeric: 1700,
   refcursor: 1790,
   record: 2249,
   any: 2276,
-  jsonb: 3802,
 } as const;
 
 /** Pseudo-types that stand for whatever is passed, and what must hold for it. */

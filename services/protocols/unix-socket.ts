@@ -1,11 +1,14 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { EdgeError } from './errors.ts';
+import { SallyportError } from '../core/model/errors.ts';
+
+/** Something is where a server's unix socket is to be. */
+export class SocketError extends SallyportError<'socket-in-use' | 'not-a-socket'> {}
 
 /**
  * Removes the socket that a process left behind when it was killed; a socket on which somebody answers stays.
  *
- * @throws EdgeError `socket-in-use`, `not-a-socket`
+ * @throws SocketError `socket-in-use`, `not-a-socket`
  */
 export async function clearStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
@@ -14,10 +17,10 @@ export async function clearStaleSocket(path: string): Promise<void> {
   });
   if (found === null) return;
   if (!found.isSocket()) {
-    throw new EdgeError('not-a-socket', `${path} is in the way: it is not a socket. Remove it.`);
+    throw new SocketError('not-a-socket', `${path} is in the way: it is not a socket. Remove it.`);
   }
   if (await answers(path)) {
-    throw new EdgeError(
+    throw new SocketError(
       'socket-in-use',
       `Another process serves on ${path}. Is the gateway running already? Stop it, or give this one another state folder.`,
     );

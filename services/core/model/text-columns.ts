@@ -4,7 +4,7 @@ const wide =
 const none = /\p{M}/u;
 const oneColumnEach = /^[\x20-\x7e]*$/;
 
-const columnsOfCharacter = (character: string): number =>
+export const columnsOfCharacter = (character: string): number =>
   none.test(character) ? 0 : wide.test(character) ? 2 : 1;
 
 /** How many columns of a terminal a text takes that has been made visible. */
