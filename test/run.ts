@@ -17,6 +17,7 @@ const needed: readonly Needed[] = [
   { package: 'postgresql', present: () => existsSync('/usr/lib/postgresql') && onPath('pgbench') },
   { package: 'postgresql-client', present: () => onPath('psql') },
   { package: 'redis-server', present: () => onPath('redis-server') },
+  { package: 'openssl', present: () => onPath('openssl') },
   { package: 'python3-pip', present: () => onPath('pip3') || onPath('pip') },
 ];
 
