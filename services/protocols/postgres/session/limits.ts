@@ -14,6 +14,12 @@ export const maxBytesBehindHold = 1024 * 1024;
 export const maxPreparedStatements = 5_000;
 export const maxPortals = 1_000;
 
+/**
+ * Messages that the server owes an answer. A client that pipelines more is not read until half of them have come: what it takes to match
+ * answers with questions stays small, and one client's pipeline does not keep all others waiting.
+ */
+export const maxAwaited = 4_096;
+
 /** How long a client that left gets for its cancelled statement to end, before the upstream connection is cut. */
 export const cancelGraceMs = 5_000;
 

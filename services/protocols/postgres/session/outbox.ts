@@ -63,6 +63,10 @@ export class Outbox implements CommitWaiter {
     this.#sent = sent;
   }
 
+  get size(): number {
+    return this.#waiting.length;
+  }
+
   get empty(): boolean {
     return this.#waiting.length === 0;
   }

@@ -21,7 +21,7 @@ import {
 } from '../wire/frontend.ts';
 import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
-import { maxPortals, maxPreparedStatements } from './limits.ts';
+import { maxAwaited, maxPortals, maxPreparedStatements } from './limits.ts';
 import { nameChangesOf } from './name-changes.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import { type Outbox, type Outgoing, refuseExtended, refuseQuery } from './outbox.ts';
@@ -64,6 +64,8 @@ const skippable: ReadonlySet<number | undefined> = new Set([
   frontend.flush,
   frontend.functionCall,
 ]);
+
+const flush = frameOf(frontend.flush);
 
 /** SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html (character_not_in_repertoire, name_too_long). */
 const badContents: ReadonlyMap<WireErrorCode, string> = new Map([
@@ -132,10 +134,17 @@ export class Requests {
         // Before it was sent nothing can be said about its answer.
         if (outbox.empty && this.#copyAnswered) this.#flow.resume(null);
         return;
+      case 'answers':
+        if (this.#owed < maxAwaited / 2) this.#flow.resume(null);
+        return;
       case 'analysis':
       case null:
         return;
     }
+  }
+
+  get #owed(): number {
+    return this.#parts.conversation.awaited.length + this.#parts.outbox.size;
   }
 
   get #copyAnswered(): boolean {
@@ -573,6 +582,10 @@ export class Requests {
       if (awaited?.kind === 'sync') conversation.endPipeline();
       if (beginsRun(awaited)) conversation.generation += 1;
     }
+    if (this.#owed < maxAwaited || this.#flow.blockedBy !== null) return;
+    // Without a Flush the server may keep its answers until Sync.
+    outbox.add({ bytes: flush, awaited: null, action: null });
+    this.#flow.block('answers');
   }
 
   #waitForName(retry: () => void): void {

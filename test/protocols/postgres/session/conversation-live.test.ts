@@ -85,6 +85,12 @@ test('thousands of unnamed statements and portals in one pipeline', async () => 
   expect(answers.filter((answer) => answer === 'D(1)')).toHaveLength(6_000);
 });
 
+test('more is pipelined without a Sync than the server may owe', async () => {
+  const closes = Buffer.concat(Array.from({ length: 20_000 }, () => say.close('S', 'nosuch')));
+  const answers = await both.expectSame(steps(closes));
+  expect(answers.filter((answer) => answer === '3')).toHaveLength(20_000);
+});
+
 test('what is defined can be used by what is sent right behind it', async () => {
   const texts = [
     'CREATE TABLE made (n int)',
