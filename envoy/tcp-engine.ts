@@ -61,8 +61,8 @@ export const tcpEngine: ListenerKind = {
     connect_timeout: duration(connectTimeoutMs),
     per_connection_buffer_limit_bytes: connectionBufferBytes,
     circuit_breakers: { thresholds: [connectionsTo(settings)] },
-    // Envoy sends to unhealthy hosts when too few are healthy. An engine that is down cannot be made healthier.
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    // With half of the engines unhealthy Envoy goes on to use all of them (its default): the only one, too busy to answer the health
+    // check in time, must not be taken for dead; to one that is dead no connection can be made anyway.
     health_checks: [
       {
         timeout: duration(healthCheckTimeoutMs),

@@ -3,6 +3,7 @@
  * be. Texts are latin1 strings, one character a byte, so that positions are the same.
  */
 import type { DetectorName } from '../../../services/core/masking/detectors.ts';
+import { maxPemLineBytes } from '../../../services/core/masking/limits.ts';
 
 export interface Found {
   readonly start: number;
@@ -187,9 +188,11 @@ const awsAccessKey: Reference = (text, at) => {
 const privateKey: Reference = (text, at) => {
   const start = at - 1;
   const begin = start < 0 ? null : matchAt(/-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z0-9 ]*-----/, text, start);
-  if (begin === null) return null;
+  // The bound is on all of the line but its last dashes.
+  if (begin === null || begin.length - 5 > maxPemLineBytes) return null;
   const body = text.slice(start + begin.length);
-  const whole = /^[^"]*?-----END [A-Z0-9 ]*-----/.exec(body)?.[0];
+  const endLine = `-----END [A-Z0-9 ]{0,${maxPemLineBytes - '-----END '.length}}-----`;
+  const whole = new RegExp(`^[^"]*?${endLine}`).exec(body)?.[0];
   const kept = whole ?? (body.includes('"') ? /^[^"]*/.exec(body)?.[0].replace(/\\+$/, '') : body) ?? '';
   return { start, end: start + begin.length + kept.length };
 };
