@@ -64,11 +64,14 @@ function concernThemselves(statements: readonly StatementFacts[]): boolean {
   return statements.some((statement, at) => uses(statement, changedNames(statements.slice(0, at))));
 }
 
+/** Verbs that neither read nor run what a name stands for. */
+const aboutDefinitions: ReadonlySet<string> = new Set(['comment', 'grant', 'revoke']);
+
 /** What the catalog does not know may be what was made. To change a definition twice is no use of it. */
 function uses({ effects, opaque, touched }: StatementFacts, names: Names): boolean {
   if (names !== 'any' && names.size === 0) return false;
   if (opaque.some((reason) => isUnknownName(reason))) return true;
-  if (effects.every(changes)) return false;
+  if (effects.every((effect) => changes(effect) || aboutDefinitions.has(effect.verb))) return false;
   if (names === 'any') return effects.some((effect) => effect.relation !== null || effect.function !== null);
   return (
     effects.some(({ relation, function: called }) => has(names, relation) || has(names, called)) ||
