@@ -31,7 +31,7 @@ import { silent } from '../servers/envoy.ts';
 import { startPostgres } from '../servers/postgres.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '10' }, only: { type: 'string', default: '' } },
+  options: { rounds: { type: 'string', default: '60' }, only: { type: 'string', default: '' } },
 });
 const clock = systemClock;
 const log = silent;
@@ -315,10 +315,10 @@ async function cost(
 }
 
 const loads = [
-  ['simple, 1 session', simple, 1, 4_000],
-  ['simple, 8 sessions', simple, 8, 8_000],
-  ['prepared, 1 session', prepared, 1, 4_000],
-  ['prepared, 8 sessions', prepared, 8, 8_000],
+  ['simple, 1 session', simple, 1, 800],
+  ['simple, 8 sessions', simple, 8, 1_600],
+  ['prepared, 1 session', prepared, 1, 800],
+  ['prepared, 8 sessions', prepared, 8, 1_600],
   ['masked rows', rows, 1, 20],
 ] as const;
 for (const [name, load, sessions, statements] of loads) {

@@ -2,7 +2,6 @@ import { escapeUnprintable, isPlain } from './json-line.ts';
 import { maxBytesPerCharacter, maxFrameBytes } from './limits.ts';
 import { type ChainPlace, hashText, headText, previousText, recordHash } from './record.ts';
 
-const comma = 0x2c;
 const lineFeed = 0x0a;
 /** The parts of one of our own lines. */
 const linePattern = /^\{"seq":[0-9]+,"at":"([^"]*)",(.*),"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$/s;
@@ -40,20 +39,20 @@ export class ChainBuffer {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Adds a record. `json` is its object, not empty. False when there is no room: then nothing was added. */
-  push(at: string, json: string): boolean {
+  /** Adds a record. `members` are those of its JSON object, without the braces. False when there is no room: then nothing was added. */
+  push(at: string, members: string): boolean {
     const room = this.#bytes.length - this.#end - maxFrameBytes;
-    if (json.length * maxBytesPerCharacter > room && Buffer.byteLength(escapeUnprintable(json)) > room) {
+    if (
+      members.length * maxBytesPerCharacter > room &&
+      Buffer.byteLength(escapeUnprintable(members)) > room
+    ) {
       return false;
     }
     const { seq, hash } = this.#last;
     const start = this.#end;
-    const head = start + this.#bytes.write(headText(seq + 1, at), start, 'latin1');
-    // The object's own braces are written over, the first by the comma, the last by `prev`: no strings are cut.
-    let end = head + this.#bytes.write(json, head);
-    if (!isPlain(json, end - head)) end = head + this.#bytes.write(escapeUnprintable(json), head);
-    this.#bytes[head] = comma;
-    end += this.#bytes.write(previousText(hash), end - 1, 'latin1') - 1;
+    const covered = `${headText(seq + 1, at)},${members}${previousText(hash)}`;
+    let end = start + this.#bytes.write(covered, start);
+    if (!isPlain(covered, end - start)) end = start + this.#bytes.write(escapeUnprintable(covered), start);
     const ownHash = recordHash(this.#bytes.subarray(start, end));
     this.#end = end + this.#bytes.write(hashText(ownHash), end, 'latin1');
     this.#last = { seq: seq + 1, hash: ownHash };
@@ -88,9 +87,9 @@ export class ChainBuffer {
     this.#restart(place);
     let dropped = 0;
     for (const line of lines) {
-      const [, at = '', fields = ''] = linePattern.exec(line) ?? [];
-      if (fields.startsWith('"kind":"checkpoint"')) continue;
-      if (!this.push(at, `{${fields}}`)) dropped += 1;
+      const [, at = '', members = ''] = linePattern.exec(line) ?? [];
+      if (members.startsWith('"kind":"checkpoint"')) continue;
+      if (!this.push(at, members)) dropped += 1;
     }
     return dropped;
   }

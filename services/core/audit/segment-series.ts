@@ -48,7 +48,7 @@ export class SegmentSeries {
     const number = this.#lastSegment + 1;
     const file = segmentName(chain, number);
     const line = new ChainBuffer(maxLineBytes, wanted.after ?? chainStart);
-    line.push(wanted.at, JSON.stringify(this.#header(number, wanted)));
+    line.push(wanted.at, JSON.stringify(this.#header(number, wanted)).slice(1, -1));
     const header = line.last;
     const segment = new SegmentFile({ chain, number, file, path: join(dir, file) });
     try {

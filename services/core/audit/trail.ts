@@ -21,6 +21,7 @@ import {
   syncEveryMs,
 } from './limits.ts';
 import type { ChainEntry, TornBytes } from './record.ts';
+import { RecordJson } from './record-json.ts';
 import type { SegmentFile } from './segment-file.ts';
 import type { SegmentSeries } from './segment-series.ts';
 import { checkpointText, type SigningKey } from './signing.ts';
@@ -80,6 +81,7 @@ export class AuditTrail implements Trail {
   readonly #key: SigningKey;
   readonly #series: SegmentSeries;
   readonly #time = new IsoTime();
+  readonly #json = new RecordJson();
   readonly #lines: ChainBuffer;
   #segment: SegmentFile;
   #rotateAtBytes: number;
@@ -215,11 +217,13 @@ export class AuditTrail implements Trail {
   }
 
   #add(entry: TrailEntry | ChainEntry, at: string): void {
-    let json = JSON.stringify(entry);
-    if (json.length > maxRecordCharacters) json = JSON.stringify(shortened(entry, json.length));
-    if (this.#lines.push(at, json)) return;
+    let members = this.#json.of(entry);
+    if (members.length > maxRecordCharacters) {
+      members = JSON.stringify(shortened(entry, members.length)).slice(1, -1);
+    }
+    if (this.#lines.push(at, members)) return;
     // No room: the batch goes now, and if the disk does not take it the record is counted instead of kept.
-    if (this.#writePending() && this.#lines.push(at, json)) return;
+    if (this.#writePending() && this.#lines.push(at, members)) return;
     if (this.#fault === null) throw new InvariantError('a record is larger than the buffer of all records');
     this.#fault.dropped += 1;
   }

@@ -1,0 +1,68 @@
+import type { TrailEntry } from '../model/trail-entry.ts';
+import type { ChainEntry } from './record.ts';
+
+type ActionEntry = Extract<TrailEntry, { kind: 'action' }>;
+type EndedEntry = Extract<TrailEntry, { kind: 'action-ended' }>;
+
+/** The part of an action's record that is the same each time the same text is decided the same way. */
+interface Facts {
+  readonly entry: ActionEntry;
+  readonly json: string;
+}
+
+/**
+ * Records as the members of their JSON objects, without the braces. The same text as JSON.stringify gives, at a fraction of
+ * its time for the two records that every statement has: of an action only its id and parameters differ from those of
+ * the last one with the same text.
+ */
+export class RecordJson {
+  /** By `effects`, which is one list for each text that was analysed. */
+  readonly #facts = new WeakMap<readonly string[], Facts>();
+
+  of(entry: TrailEntry | ChainEntry): string {
+    switch (entry.kind) {
+      case 'action':
+        return this.#action(entry);
+      case 'action-ended':
+        return ended(entry);
+      default:
+        return JSON.stringify(entry).slice(1, -1);
+    }
+  }
+
+  #action(entry: ActionEntry): string {
+    const known = this.#facts.get(entry.effects);
+    const facts = known !== undefined && sameFacts(known.entry, entry) ? known : this.#remember(entry);
+    const parameters = entry.parameters.length === 0 ? '[]' : JSON.stringify(entry.parameters);
+    // Ids are our own, and hold nothing that JSON escapes.
+    return `"kind":"action","action":"${entry.action}","session":"${entry.session}",${facts.json},"parameters":${parameters}`;
+  }
+
+  #remember(entry: ActionEntry): Facts {
+    const { kind, action, session, parameters, ...rest } = entry;
+    const facts = { entry, json: JSON.stringify(rest).slice(1, -1) };
+    this.#facts.set(entry.effects, facts);
+    return facts;
+  }
+}
+
+const sameFacts = (left: ActionEntry, right: ActionEntry): boolean =>
+  left.target === right.target &&
+  left.decision === right.decision &&
+  left.rule === right.rule &&
+  left.reason === right.reason &&
+  left.policyVersion === right.policyVersion &&
+  left.effects === right.effects &&
+  left.opaque === right.opaque &&
+  left.text === right.text &&
+  left.textBytes === right.textBytes &&
+  left.textSha256 === right.textSha256;
+
+function ended(entry: EndedEntry): string {
+  const { action, session, result, rows, bytes, maskedValues, durationMs } = entry;
+  const errorCode = entry.errorCode === null ? 'null' : JSON.stringify(entry.errorCode);
+  return (
+    `"kind":"action-ended","action":"${action}","session":"${session}","result":"${result}","rows":${rows},` +
+    `"bytes":${bytes},"maskedValues":${maskedValues},"errorCode":${errorCode},"durationMs":${durationMs}`
+  );
+}
