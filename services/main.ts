@@ -30,7 +30,7 @@ import { type Problem, problemText } from './core/model/problem.ts';
 import type { ListenerSettings, Settings } from './core/model/settings.ts';
 import { PolicySet } from './core/policy/policy-set.ts';
 import { PolicyStore } from './core/policy/policy-store.ts';
-import { createProcessLogger } from './core/telemetry/logger.ts';
+import { createProcessLogger, type LogLevel, logLevels } from './core/telemetry/logger.ts';
 import { createTelemetry } from './core/telemetry/telemetry.ts';
 import { startEdge } from './edge/server.ts';
 import { type GatewayFiles, loadGatewayFiles } from './gateway-files.ts';
@@ -294,10 +294,16 @@ async function startGateway(
 /** EX_USAGE-like: the supervisor does not start a process again whose config is broken. */
 const configBroken = 2;
 
+function logLevel(text: string): LogLevel {
+  const found = logLevels.find((level) => level === text);
+  if (found === undefined) throw new Error(`--log-level is one of ${logLevels.join(', ')}`);
+  return found;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
   const config = values.config ?? 'sallyport.yaml';
-  const log = createProcessLogger('info').child({ process: processName });
+  const log = createProcessLogger(logLevel(values['log-level'] ?? 'info')).child({ process: processName });
   const files = await loadGatewayFiles(config, { protocols, env: process.env, clock });
   const broken = files.settings === null || files.policies.policies === null;
   const problems: readonly Problem[] = files.problems;

@@ -24,6 +24,7 @@ process.once('disconnect', () => {
 });
 
 if (behaviour === 'fails') {
+  note(`logs ${process.argv[process.argv.indexOf('--log-level') + 1]}`);
   tell({ kind: 'failed', problems: ['sallyport.yaml:1:1: error: nothing is right'] });
   process.removeAllListeners('disconnect');
   process.exitCode = 2;

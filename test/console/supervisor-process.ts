@@ -33,6 +33,7 @@ const readGateway = (): GatewaySettings => ({
 const supervisor = new Supervisor({
   entry: join(import.meta.dirname, 'stand-in-gateway.ts'),
   configFile: join(folder, 'sallyport.yaml'),
+  logLevel: 'info',
   gateway: readGateway(),
   envoyBinary,
   readGateway,

@@ -111,6 +111,7 @@ hint: Its log above may say more.
 `,
     },
   );
+  expect(await life()).toContain('logs error');
 });
 
 test('a second gateway of the same state folder is refused, and the first goes on', async () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../../core/model/clock.ts';
 import { messageOf } from '../../core/model/errors.ts';
 import type { Logger } from '../../core/model/log.ts';
+import type { LogLevel } from '../../core/telemetry/logger.ts';
 import { type FromGateway, fromGateway, type ToGateway } from '../process-messages.ts';
 import { drainMs, terminateMs } from './limits.ts';
 
@@ -9,6 +10,7 @@ export interface GatewayChildOptions {
   /** The program of a gateway process: services/main.ts. */
   readonly entry: string;
   readonly configFile: string;
+  readonly logLevel: LogLevel;
   readonly log: Logger;
   readonly clock: Clock;
   /** Called with all that it says but why it failed. */
@@ -30,7 +32,12 @@ export class GatewayChild {
     this.startedAtMs = options.clock.monotonicMs();
     this.#process = spawn(
       process.execPath,
-      [...process.execArgv, options.entry, '--config', options.configFile],
+      [
+        ...process.execArgv,
+        options.entry,
+        ...['--config', options.configFile],
+        ...['--log-level', options.logLevel],
+      ],
       {
         // Its output is ours; the channel is how it is told to stop, and how it learns that we are gone.
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../core/model/clock.ts';
 import type { ListenerName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { GatewaySettings } from '../../core/model/settings.ts';
+import type { LogLevel } from '../../core/telemetry/logger.ts';
 import type { FromGateway } from '../process-messages.ts';
 import { runFolder } from '../run-folder.ts';
 import { SupervisorError } from './errors.ts';
@@ -17,6 +18,7 @@ export interface SupervisorOptions {
   /** The program of a gateway process: services/main.ts. */
   readonly entry: string;
   readonly configFile: string;
+  readonly logLevel: LogLevel;
   readonly gateway: GatewaySettings;
   /** Path of Envoy's binary. */
   readonly envoyBinary: string;
@@ -114,10 +116,11 @@ export class Supervisor {
 
   /** One start of the gateway process: resolves when it is ready. @throws SupervisorError */
   async #launch(): Promise<void> {
-    const { entry, configFile, log, clock } = this.#options;
+    const { entry, configFile, logLevel, log, clock } = this.#options;
     const child = new GatewayChild({
       entry,
       configFile,
+      logLevel,
       log,
       clock,
       onMessage: (message) => this.#said(child, message),

@@ -51,6 +51,7 @@ async function run({ config, logLevel, gateway }: Options): Promise<void> {
   const supervisor = new Supervisor({
     entry: resolve(gateway),
     configFile: resolve(config),
+    logLevel,
     gateway: settings.gateway,
     envoyBinary: envoy.path,
     readGateway: () => gatewaySettings(config),
