@@ -34,6 +34,7 @@ import { createProcessLogger, type LogLevel, logLevels } from './core/telemetry/
 import { createTelemetry } from './core/telemetry/telemetry.ts';
 import { startEdge } from './edge/server.ts';
 import { type GatewayFiles, loadGatewayFiles } from './gateway-files.ts';
+import { drainMs } from './limits.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
 import type { Engine, EngineServices, ListenerTls, Protocol } from './protocols/protocol.ts';
@@ -112,7 +113,17 @@ const tell = (message: FromGateway): void => {
 
 interface Gateway {
   reload(): Promise<void>;
-  close(): Promise<void>;
+  /** Drains the sessions first, unless and until whoever stops us is in a hurry. */
+  close(hurry: AbortSignal): Promise<void>;
+}
+
+async function drain(engines: readonly Engine[], hurry: AbortSignal): Promise<void> {
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(drainMs, resolve);
+  hurry.addEventListener('abort', () => resolve());
+  if (hurry.aborted) resolve();
+  await Promise.race([Promise.all(engines.map((engine) => engine.drain())), enough]);
+  timer.cancel();
 }
 
 async function startGateway(
@@ -277,9 +288,11 @@ async function startGateway(
 
   return {
     reload: reloadInTurn,
-    async close() {
+    async close(hurry) {
       watch.close();
       await reloading;
+      // Clients can still cancel what runs meanwhile, and people approve: sockets and API close after it.
+      await drain([...engines.values()], hurry);
       for (const intake of intakes.values()) intake.close();
       await Promise.all([...engines.values()].map((engine) => engine.close()));
       checkpoint.close();
@@ -318,12 +331,13 @@ async function main(): Promise<void> {
   }
   const gateway = await startGateway(config, files, files.settings, log);
 
+  const hurry = new AbortController();
   let stopping = false;
   const stop = (why: string): void => {
-    if (stopping) return;
+    if (stopping) return hurry.abort();
     stopping = true;
     log.info({ why }, 'stopping');
-    gateway.close().then(
+    gateway.close(hurry.signal).then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ error }, 'the gateway did not stop cleanly');
@@ -334,8 +348,11 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('SIGHUP', () => void gateway.reload());
-  // Without its supervisor nobody restarts it, and Envoy is gone too.
-  process.on('disconnect', () => stop('the supervisor is gone'));
+  // Without its supervisor nobody restarts it, and Envoy is gone too, and with it all clients.
+  process.on('disconnect', () => {
+    hurry.abort();
+    stop('the supervisor is gone');
+  });
   process.on('message', (message) => {
     const told = toGateway.parse(message);
     if (told.kind === 'stop') stop('the supervisor said so');

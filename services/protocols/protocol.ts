@@ -82,7 +82,12 @@ export interface EngineServices<Target> {
 /** A protocol at work in one process. */
 export interface Engine {
   accept(connection: AcceptedConnection): void;
-  /** Ends every session with the protocol's own words for "shutting down". */
+  /**
+   * Opens no more sessions. What runs is finished, what waits for a person is deferred, then each session ends in the protocol's own
+   * words for "shutting down". Resolves when none is left; whoever cannot wait so long calls `close`.
+   */
+  drain(): Promise<void>;
+  /** Ends every session at once, in the same words; what runs is stopped at the target. */
   close(): Promise<void>;
 }
 

@@ -82,14 +82,23 @@ async function prepareShop(postgres: PostgresServer): Promise<void> {
   await shop.end();
 }
 
+async function runUp(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly up: Running; readonly port: number }> {
+  const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
+  const [, port = ''] = await up.until(/postgres {2}postgres.* on 127\.0\.0\.1:(\d+)/);
+  return { up, port: Number(port) };
+}
+
 /** Everything real: PostgreSQL, an issuer, Envoy, and the gateway as `sallyport up` runs it. */
 export class TestGateway implements AsyncDisposable {
   readonly folder: string;
   readonly configFile: string;
   readonly issuer: TestIssuer;
   readonly postgres: PostgresServer;
-  readonly up: Running;
-  readonly port: number;
+  up: Running;
+  port: number;
   readonly #env: Readonly<Record<string, string>>;
 
   private constructor(parts: {
@@ -128,9 +137,7 @@ export class TestGateway implements AsyncDisposable {
         SALLYPORT_HOME: join(folder, 'home'),
         ...options.env,
       };
-      const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
-      const [, port = ''] = await up.until(/postgres {2}postgres.* on 127\.0\.0\.1:(\d+)/);
-      return new TestGateway({ folder, issuer, postgres, up, port: Number(port), env });
+      return new TestGateway({ folder, issuer, postgres, env, ...(await runUp(folder, env)) });
     } catch (error) {
       await Promise.all([postgres.stop(), issuer.stop()]);
       throw error;
@@ -204,6 +211,13 @@ export class TestGateway implements AsyncDisposable {
   async stopGateway(): Promise<Finished> {
     this.up.process.kill('SIGTERM');
     return this.up.finished;
+  }
+
+  /** Starts it again, after it was stopped, on the state that it has left. */
+  async startAgain(): Promise<void> {
+    const { up, port } = await runUp(this.folder, this.#env);
+    this.up = up;
+    this.port = port;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -139,6 +139,21 @@ describe('a session', () => {
     expect(approved.status).not.toBe(0);
   });
 
+  test('ends with what it runs at the target', async () => {
+    const client = await gateway.connect();
+    const ended = lastError(client);
+    const statement = errorOf(client.query('SELECT pg_sleep(600)'));
+    const direct = await gateway.direct();
+    const running = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    while ((await direct.query(running)).rowCount === 0);
+    const [session] = await gateway.sessions();
+    await gateway.cli(['sessions', 'kill', session?.id ?? '', '--reason', 'too long'], 'sam', ['sre']);
+    expect((await statement).code).toBe('57P01');
+    await ended;
+    while ((await direct.query(running)).rowCount !== 0);
+    await direct.end();
+  });
+
   test('may not be ended, seen or replayed by whoever has no such role', async () => {
     const client = await gateway.connect();
     const [session] = await gateway.sessions();

@@ -4,7 +4,7 @@ import { messageOf } from '../../core/model/errors.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { LogLevel } from '../../core/telemetry/logger.ts';
 import { type FromGateway, fromGateway, type ToGateway } from '../process-messages.ts';
-import { drainMs, terminateMs } from './limits.ts';
+import { stopMs, terminateMs } from './limits.ts';
 
 export interface GatewayChildOptions {
   /** The program of a gateway process: services/main.ts. */
@@ -82,8 +82,8 @@ export class GatewayChild {
     if (this.#hasEnded) return;
     const { clock, log } = this.#options;
     this.send({ kind: 'stop' });
-    const tooLong = clock.after(drainMs, () => {
-      log.warn({ drainMs }, 'the gateway process did not end when asked to, and is terminated');
+    const tooLong = clock.after(stopMs, () => {
+      log.warn({ stopMs }, 'the gateway process did not end when asked to, and is terminated');
       this.terminate();
     });
     await this.ended;

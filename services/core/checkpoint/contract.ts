@@ -134,4 +134,6 @@ export interface PendingHold {
   onNotice(tell: (notice: HoldNotice) => void): void;
   /** The client cancelled or left; `settled` then gives a denial. */
   withdraw(): void;
+  /** The gateway stops: a client that is kept waiting is told now with which hold to come back, as when its `wait` is over. */
+  defer(): void;
 }

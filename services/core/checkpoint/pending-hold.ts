@@ -41,6 +41,7 @@ export class HeldAction implements PendingHold {
   #id: HoldId = newHoldId();
   readonly #digest: string;
   readonly #openedAtMs: number;
+  readonly #patienceEnded = Promise.withResolvers<'patience-ended'>();
   #tell: ((notice: HoldNotice) => void) | null = null;
   #opened = false;
   #withdrawn = false;
@@ -65,6 +66,10 @@ export class HeldAction implements PendingHold {
     if (this.#withdrawn || this.#ended) return;
     this.#withdrawn = true;
     if (this.#opened) this.#withdrawFromStore();
+  }
+
+  defer(): void {
+    this.#patienceEnded.resolve('patience-ended');
   }
 
   #withdrawFromStore(): void {
@@ -130,10 +135,9 @@ export class HeldAction implements PendingHold {
   async #wait(expiresAtMs: number): Promise<Settlement> {
     const { approvals, clock } = this.#context;
     const outcome = approvals.outcome(this.#id);
-    const { promise: patienceEnded, resolve } = Promise.withResolvers<'patience-ended'>();
-    const timer = clock.after(this.#held.decision.approval.waitMs, () => resolve('patience-ended'));
+    const timer = clock.after(this.#held.decision.approval.waitMs, () => this.defer());
     try {
-      const first = await Promise.race([outcome, patienceEnded]);
+      const first = await Promise.race([outcome, this.#patienceEnded.promise]);
       if (first !== 'patience-ended') return await this.#decided(first, expiresAtMs);
       if (await approvals.defer(this.#id)) return this.#deferred(expiresAtMs);
       return await this.#decided(await outcome, expiresAtMs);

@@ -2,7 +2,7 @@ import type { AcceptedConnection, Engine, EngineServices } from '../protocol.ts'
 import { CancelKeys } from './session/cancel-keys.ts';
 import { maxLogins } from './session/limits.ts';
 import { login } from './session/login.ts';
-import type { PostgresSession } from './session/session.ts';
+import { type PostgresSession, shuttingDown } from './session/session.ts';
 import { TargetWorks } from './session/target-work.ts';
 import { LargeTexts } from './sql/large-texts.ts';
 import type { PostgresTarget } from './target.ts';
@@ -14,6 +14,8 @@ export class PostgresEngine implements Engine {
   readonly #sessions = new Set<PostgresSession>();
   readonly #largeTexts: LargeTexts;
   readonly #works: TargetWorks;
+  readonly #drained = Promise.withResolvers<void>();
+  #draining = false;
   #logins = 0;
 
   constructor(services: EngineServices<PostgresTarget>) {
@@ -36,8 +38,9 @@ export class PostgresEngine implements Engine {
       services: this.#services,
       cancelKeys: this.#cancelKeys,
       works: this.#works,
-      opened: (session: PostgresSession) => this.#sessions.add(session),
-      closed: (session: PostgresSession) => this.#sessions.delete(session),
+      isDraining: () => this.#draining,
+      opened: (session: PostgresSession) => void this.#sessions.add(session),
+      closed: (session: PostgresSession) => this.#closed(session),
     };
     // Never rejects.
     void login(parts, connection).finally(() => {
@@ -45,10 +48,21 @@ export class PostgresEngine implements Engine {
     });
   }
 
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const session of this.#sessions) session.drain();
+    if (this.#sessions.size === 0) this.#drained.resolve();
+    return this.#drained.promise;
+  }
+
   async close(): Promise<void> {
-    for (const session of this.#sessions) {
-      session.finish({ reason: 'shutting-down', message: 'the gateway is shutting down' });
-    }
+    this.#draining = true;
+    await Promise.all([...this.#sessions].map((session) => session.finish(shuttingDown)));
     await Promise.all([this.#works.close(), this.#largeTexts.close()]);
+  }
+
+  #closed(session: PostgresSession): void {
+    this.#sessions.delete(session);
+    if (this.#draining && this.#sessions.size === 0) this.#drained.resolve();
   }
 }

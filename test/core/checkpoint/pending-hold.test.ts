@@ -146,6 +146,23 @@ describe('a client that waits', () => {
     ]);
   });
 
+  test.each(['before', 'after'])(
+    'is told to come back when the gateway stops %s its hold was opened',
+    async (when) => {
+      await using gateway = await TestGateway.start(waits);
+      const session = gateway.session();
+      const { pending, noticed } = holdOn(session);
+      if (when === 'after') await noticed;
+      pending.defer();
+      expect(await denied(pending)).toMatchObject({ reason: 'hold-open' });
+      const { id } = (await gateway.openHold()).request;
+      session.close('the gateway is shutting down');
+      await gateway.approvals.vote(id, bob, 'approve', '');
+      expect(await holdOn(gateway.session()).pending.settled).toMatchObject({ kind: 'release' });
+      expect(await endings(gateway)).toEqual(['deferred']);
+    },
+  );
+
   test('is released by an approval that comes together with the end of its patience', async () => {
     await using gateway = await TestGateway.start(waits);
     const { pending, noticed } = holdOn(gateway.session());

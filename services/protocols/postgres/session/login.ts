@@ -28,6 +28,8 @@ export interface LoginParts {
   readonly services: EngineServices<PostgresTarget>;
   readonly cancelKeys: CancelKeys<PostgresSession>;
   readonly works: TargetWorks;
+  /** Whether the gateway stops: no more sessions then, but clients may still cancel what runs. */
+  isDraining(): boolean;
   opened(session: PostgresSession): void;
   closed(session: PostgresSession): void;
 }
@@ -40,6 +42,12 @@ class LoginRefused extends Error {
     super(message);
     this.words = words;
   }
+}
+
+/** 57P03 (cannot_connect_now), as PostgreSQL itself says it: libpq goes on to its next host. */
+function cannotConnectNow(): LoginRefused {
+  const message = 'the gateway is shutting down';
+  return new LoginRefused(ownMessage({ severity: 'FATAL', sqlState: '57P03', message }), message);
 }
 
 type Startup = Extract<Greeting['packet'], { kind: 'startup' }>;
@@ -67,6 +75,7 @@ export async function login(parts: LoginParts, connection: AcceptedConnection): 
       trace?.end('a cancel request');
       return;
     }
+    if (parts.isDraining()) throw cannotConnectNow();
     await openSession(parts, connection, greeting, greeting.packet, trace);
   } catch (error) {
     trace?.end(messageOf(error));
@@ -120,7 +129,7 @@ async function openSession(
     principal,
     target: name,
     onEnd: (end) => {
-      if (running !== null) running.finish(end);
+      if (running !== null) void running.finish(end);
       else greeting.socket.destroy();
     },
   });
@@ -133,6 +142,11 @@ async function openSession(
     const [work, upstream] = await reachTarget(parts, target, name, parameters);
     trace?.opened({ target: name, principal, session: gate.id, protocolAttributes: spanAttributes(target) });
     let key: CancelKey | null = null;
+    // It was told to stop meanwhile; a session opened now would not be drained.
+    if (parts.isDraining()) {
+      upstream.socket.destroy();
+      throw cannotConnectNow();
+    }
     const session: PostgresSession = new PostgresSession({
       client: greeting.socket,
       upstream,

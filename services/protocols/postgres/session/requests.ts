@@ -91,6 +91,7 @@ export class Requests {
   readonly #parts: RequestParts;
   readonly #flow: RequestFlow;
   #pendingHold: PendingHold | null = null;
+  #defersHolds = false;
   /** Goes on with a message that waited for a name. */
   #retry: (() => void) | null = null;
   /** The COPY FROM STDIN whose CopyInResponse is awaited. */
@@ -157,6 +158,17 @@ export class Requests {
     if (this.#pendingHold === null) return false;
     this.#pendingHold.withdraw();
     return true;
+  }
+
+  /** From now on nothing waits for a person: who would wait is told at once to come back. */
+  deferHolds(): void {
+    this.#defersHolds = true;
+    this.#pendingHold?.defer();
+  }
+
+  /** Nothing runs, waits or is looked at. */
+  get idle(): boolean {
+    return this.#owed === 0 && this.#flow.blockedBy === null && !this.#flow.paused;
   }
 
   /** Takes no further message until the promise has settled. */
@@ -530,6 +542,7 @@ export class Requests {
     const pending = gate.hold(held, () => this.#revalidate(text));
     this.#pendingHold = pending;
     pending.onNotice((notice) => tellClient(holdNotice(notice)));
+    if (this.#defersHolds) pending.defer();
     this.#flow.block('hold');
     // `settled` never rejects.
     void pending.settled.then((settlement) => {

@@ -40,6 +40,8 @@ const trailUnavailable: Deny = {
   hint: 'Nothing was sent to the target. Try again later.',
 };
 
+export const shuttingDown: SessionEnd = { reason: 'shutting-down', message: 'the gateway is shutting down' };
+
 const terminate = frameOf(frontend.terminate);
 
 /** A running session: a client, a target, and between them requests one way and replies the other. */
@@ -48,6 +50,7 @@ export class PostgresSession {
   readonly #conversation = new Conversation();
   readonly #requests: Requests;
   readonly #replies: Replies;
+  #draining = false;
   #ended = false;
 
   constructor(parts: SessionParts) {
@@ -78,9 +81,9 @@ export class PostgresSession {
       conversation,
       masking: work.masking,
       output: new ClientOutput(client),
-      cancelRunning: () => this.#requests.pauseUntil(this.#cancelUpstream()),
+      cancelRunning: () => this.#pauseUntil(this.#cancelUpstream()),
       catalogChanged: (settled) =>
-        this.#requests.pauseUntil(settled === null ? work.refresh() : work.changed().finally(settled)),
+        this.#pauseUntil(settled === null ? work.refresh() : work.changed().finally(settled)),
       fail: (error) => this.#fail(error, 'the target broke the protocol'),
       ended: (why) => this.#end(why),
     });
@@ -94,7 +97,10 @@ export class PostgresSession {
       this.#requests.receive(chunk);
       if (this.#requests.bufferedBytes > maxBytesBehindHold && !this.#requests.waitsForPerson) client.pause();
     });
-    client.on('drain', () => upstream.socket.resume());
+    client.on('drain', () => {
+      upstream.socket.resume();
+      this.#endIfDrained();
+    });
     client.on('close', () => this.#clientLeft('the client closed the connection'));
     client.on('error', (error) => this.#clientLeft(`the client's connection failed: ${error.message}`));
     upstream.socket.on('data', (chunk: Buffer) => {
@@ -103,6 +109,7 @@ export class PostgresSession {
       this.#requests.progress();
       if (this.#requests.bufferedBytes <= maxBytesBehindHold && !upstream.socket.writableNeedDrain)
         client.resume();
+      this.#endIfDrained();
     });
     upstream.socket.on('drain', () => client.resume());
     upstream.socket.on('close', () => this.#upstreamLost('the target closed the connection'));
@@ -119,11 +126,29 @@ export class PostgresSession {
     void this.#cancelUpstream();
   }
 
-  /** The gateway ends the session: revoked, expired, shutting down. */
-  finish(end: SessionEnd): void {
+  /** The gateway ends the session: revoked, expired, shutting down. Resolves once the target knows that what runs is to stop. */
+  async finish(end: SessionEnd): Promise<void> {
     if (this.#ended) return;
     this.#parts.client.write(farewell(end.reason, end.message));
-    this.#end(end.message);
+    await this.#leave(end.message);
+  }
+
+  /** The gateway stops: the session ends as soon as nothing is lost by it. What waits for a person does not wait on. */
+  drain(): void {
+    this.#draining = true;
+    this.#requests.deferHolds();
+    this.#endIfDrained();
+  }
+
+  /** An open transaction may yet be committed; a failed one has nothing to lose. */
+  #endIfDrained(): void {
+    if (!this.#draining || this.#conversation.status === 'T' || !this.#requests.idle) return;
+    if (!this.#parts.client.writableNeedDrain) void this.finish(shuttingDown);
+  }
+
+  #pauseUntil(settled: Promise<void>): void {
+    this.#requests.pauseUntil(settled);
+    void settled.finally(() => this.#endIfDrained());
   }
 
   get #runs(): boolean {
@@ -148,8 +173,12 @@ export class PostgresSession {
     }
   }
 
-  /** What still runs is cancelled at the target; nobody is there to take its result. */
   #clientLeft(why: string): void {
+    void this.#leave(why);
+  }
+
+  /** What still runs is cancelled at the target: nobody is there to take its result. Resolves when the target knows. */
+  async #leave(why: string): Promise<void> {
     if (this.#ended) return;
     const { upstream, clock } = this.#parts;
     if (!this.#runs) return this.#end(why);
@@ -158,8 +187,9 @@ export class PostgresSession {
       const timer = clock.after(cancelGraceMs, () => socket.destroy());
       socket.removeAllListeners('data').resume();
       socket.once('close', () => timer.cancel());
-      void this.#cancelUpstream().then(() => socket.end(terminate));
     });
+    await this.#cancelUpstream();
+    socket.end(terminate);
   }
 
   #upstreamLost(why: string): void {
