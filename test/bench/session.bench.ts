@@ -319,7 +319,7 @@ const loads = [
   ['simple, 8 sessions', simple, 8, 1_600],
   ['prepared, 1 session', prepared, 1, 800],
   ['prepared, 8 sessions', prepared, 8, 1_600],
-  ['masked rows', rows, 1, 20],
+  ['masked rows', rows, 1, 2],
 ] as const;
 for (const [name, load, sessions, statements] of loads) {
   if (!name.includes(values.only)) continue;

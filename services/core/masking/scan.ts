@@ -42,6 +42,9 @@ const scanning: Readonly<Record<ValueKind, 'inside' | 'whole' | 'not'>> = {
   inet: 'not',
 };
 
+/** Whether a value of this kind can hold anything that is searched for. */
+export const isScanned = (kind: ValueKind): boolean => scanning[kind] !== 'not';
+
 const uninteresting = 0;
 const digit = 1;
 const anchor = 2;
@@ -117,7 +120,7 @@ export class ValueScanner {
 
   /** Null when nothing was found: the value is to be passed on as it is. */
   scan(value: Buffer, kind: ValueKind): Scanned | null {
-    if (value.length < minScannedBytes || scanning[kind] === 'not') return null;
+    if (value.length < minScannedBytes || !isScanned(kind)) return null;
     const bytes = kind === 'json' ? withoutEscapes(value) : value;
     const first = this.#find(bytes, 0);
     if (first === null) return null;

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { ValueScanner } from '../../../core/masking/scan.ts';
+import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
 import { columnMask, maskDerived, type TransformName } from '../../../core/masking/transforms.ts';
 import type { Catalog } from '../sql/catalog.ts';
 import { BodyReader } from '../wire/body.ts';
@@ -76,7 +76,7 @@ export function scanningMasker(
 ): ColumnMasker | null {
   const type = carriedType(column.typeOid, catalog);
   const kind = valueKind(type, catalog);
-  if (column.format === 0 || isTextual(type)) return textScanner(scanner, kind);
+  if (column.format === 0 || isTextual(type)) return isScanned(kind) ? textScanner(scanner, kind) : null;
   switch (kind) {
     case 'json':
       return jsonbScanner(scanner);

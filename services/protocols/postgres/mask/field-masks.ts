@@ -4,14 +4,25 @@ import { ValueScanner } from '../../../core/masking/scan.ts';
 import { type TransformName, transformName } from '../../../core/masking/transforms.ts';
 import type { Mask, Obligations } from '../../../core/model/decision.ts';
 import { isMaskedColumn } from '../policy.ts';
+import type { StatementFacts } from '../sql/analysis.ts';
 import type { Catalog, CatalogColumn } from '../sql/catalog.ts';
+import type { FieldDescription } from '../wire/backend.ts';
+import type { RowPlan } from './plan.ts';
 
 /** From what shows least to what shows most: where several masks name a column, the strictest one holds. */
 const strictness: readonly TransformName[] = ['null', 'full', 'redact', 'hash', 'email', 'last4'];
 
+interface DescribedPlan {
+  readonly fields: readonly FieldDescription[];
+  /** Null when nothing has to be masked. */
+  readonly plan: RowPlan | null;
+}
+
 /** The masks of one principal's obligations on one state of a target's catalog. */
 export class FieldMasks {
   readonly catalog: Catalog;
+  /** What was made of these masks for the rows of a statement, and for which columns. */
+  readonly rowPlans = new WeakMap<StatementFacts, DescribedPlan>();
   /** Null when no mask names a detector. */
   readonly scanner: ValueScanner | null;
   readonly #masks: readonly { readonly mask: Mask; readonly transform: TransformName }[];

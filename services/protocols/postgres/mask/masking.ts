@@ -40,6 +40,18 @@ export class TargetMasking implements Masking {
   ): RowPlan | null {
     const masks = this.#masksOf(obligations);
     if (masks.none) return null;
+    const known = masks.rowPlans.get(statement);
+    if (known !== undefined && areSame(known.fields, fields)) return known.plan;
+    const plan = this.#rowPlan(masks, statement, fields);
+    masks.rowPlans.set(statement, { fields, plan });
+    return plan;
+  }
+
+  #rowPlan(
+    masks: FieldMasks,
+    statement: StatementFacts,
+    fields: readonly FieldDescription[],
+  ): RowPlan | null {
     const outputs = statement.outputs?.length === fields.length ? statement.outputs : null;
     const maskers = fields.map((field, at) => {
       const origin = originOf(masks, outputs?.[at] ?? null, statement.touched, field);
@@ -114,6 +126,17 @@ export class TargetMasking implements Masking {
     }
   }
 }
+
+/** Whether the server describes two results alike, in all that their masks depend on. */
+const areSame = (left: readonly FieldDescription[], right: readonly FieldDescription[]): boolean =>
+  left === right || (left.length === right.length && left.every((field, at) => isSame(field, right[at])));
+
+const isSame = (left: FieldDescription, right: FieldDescription | undefined): boolean =>
+  left.typeOid === right?.typeOid &&
+  left.format === right.format &&
+  left.tableOid === right.tableOid &&
+  left.attributeNumber === right.attributeNumber &&
+  left.name === right.name;
 
 type Origin =
   | {

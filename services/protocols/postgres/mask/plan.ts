@@ -3,10 +3,10 @@ import type { Obligations } from '../../../core/model/decision.ts';
 import type { CopyOut, StatementFacts } from '../sql/analysis.ts';
 import type { FieldDescription, MessageFields } from '../wire/backend.ts';
 
-/** How the rows of one result are masked. */
+/** How the rows of results are masked. One plan serves all results of a statement, of all sessions under the same masks. */
 export interface RowPlan {
-  /** How many values were masked so far. */
-  readonly maskedValues: number;
+  /** How many values the last call has masked. */
+  readonly count: number;
   /** A DataRow as the client may see it: the same buffer when nothing in it had to be masked. */
   mask(row: Buffer): Buffer;
 }

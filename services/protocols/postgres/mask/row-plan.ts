@@ -8,7 +8,7 @@ import type { RowPlan } from './plan.ts';
  * without a masker are copied as they lie, in one piece with their neighbours.
  */
 export class MaskingRowPlan implements RowPlan {
-  maskedValues = 0;
+  count = 0;
   readonly #maskers: readonly (ColumnMasker | null)[];
   /** Per column of the row at hand: what replaces it, and where it lies. Kept to spare an allocation a row. */
   readonly #values: MaskedValue[];
@@ -30,6 +30,7 @@ export class MaskingRowPlan implements RowPlan {
   /** By how many bytes the row grows; null when nothing in it changes. @throws WireError */
   #maskColumns(row: Buffer): number | null {
     const columns = this.#maskers.length;
+    this.count = 0;
     if (row.length < headerBytes + 2 || row.readUInt16BE(headerBytes) !== columns) throw misshapen();
     let at = headerBytes + 2;
     let growth = 0;
@@ -46,7 +47,7 @@ export class MaskingRowPlan implements RowPlan {
       }
       if (value !== 'unchanged') {
         changed = true;
-        this.maskedValues += masker?.count ?? 0;
+        this.count += masker?.count ?? 0;
         growth += (value?.length ?? 0) - Math.max(0, length);
       }
       this.#values[column] = value;
@@ -59,7 +60,7 @@ export class MaskingRowPlan implements RowPlan {
   }
 
   #rewrite(row: Buffer, growth: number): Buffer {
-    const masked = Buffer.allocUnsafe(row.length + growth);
+    const masked = place(row.length + growth);
     let copied = 0;
     let at = 0;
     for (let column = 0; column < this.#values.length; column++) {
@@ -75,6 +76,25 @@ export class MaskingRowPlan implements RowPlan {
     masked.writeUInt32BE(masked.length - 1, 1);
     return masked;
   }
+}
+
+/** As much as a socket reads at a time; over it, a row gets memory of its own. */
+const slabBytes = 64 * 1024;
+let slab = Buffer.allocUnsafeSlow(slabBytes);
+let slabUsed = 0;
+
+/**
+ * Memory for a row, next to that of the row before it: so the rows of one chunk leave as one piece (see ClientOutput) without being
+ * copied together. Buffer.allocUnsafe would leave gaps, as it aligns. No byte is given out twice.
+ */
+function place(bytes: number): Buffer {
+  if (bytes > slabBytes) return Buffer.allocUnsafeSlow(bytes);
+  if (slabUsed + bytes > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    slabUsed = 0;
+  }
+  slabUsed += bytes;
+  return slab.subarray(slabUsed - bytes, slabUsed);
 }
 
 const misshapen = (): WireError => new WireError('malformed-message', 'a row does not fit its description');

@@ -7,36 +7,41 @@ import type { Duplex } from 'node:stream';
 export class ClientOutput {
   readonly #socket: Duplex;
   #pieces: Buffer[] = [];
-  #last: Buffer | null = null;
+  /** The memory of the piece that may grow yet, and where in it the piece lies. */
+  #memory: ArrayBufferLike | null = null;
+  #start = 0;
+  #end = 0;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
   }
 
   add(message: Buffer): void {
-    const last = this.#last;
-    const follows =
-      last !== null &&
-      last.buffer === message.buffer &&
-      last.byteOffset + last.byteLength === message.byteOffset;
-    if (!follows) {
-      if (last !== null) this.#pieces.push(last);
-      this.#last = message;
+    const { buffer, byteOffset, byteLength } = message;
+    if (buffer === this.#memory && byteOffset === this.#end) {
+      this.#end += byteLength;
       return;
     }
-    this.#last = Buffer.from(last.buffer, last.byteOffset, last.byteLength + message.byteLength);
+    if (this.#memory !== null) this.#pieces.push(this.#piece(this.#memory));
+    this.#memory = buffer;
+    this.#start = byteOffset;
+    this.#end = byteOffset + byteLength;
   }
 
   /** False when the client is slow to take it: the server is then not read on. */
   flush(): boolean {
-    const last = this.#last;
-    if (last === null) return true;
-    this.#last = null;
+    if (this.#memory === null) return true;
+    const last = this.#piece(this.#memory);
+    this.#memory = null;
     if (this.#pieces.length === 0) return this.#socket.write(last);
     const pieces = this.#pieces;
     this.#pieces = [];
     pieces.push(last);
-    // Masked rows are many small pieces: one copy is cheaper than a system call's vector of hundreds.
+    // One copy is cheaper than a system call's vector of many small pieces.
     return this.#socket.write(Buffer.concat(pieces));
+  }
+
+  #piece(memory: ArrayBufferLike): Buffer {
+    return Buffer.from(memory, this.#start, this.#end - this.#start);
   }
 }

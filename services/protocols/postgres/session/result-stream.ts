@@ -37,9 +37,13 @@ export class ResultStream {
       this.run.cutBy = overLimit(this.#limitText());
       return null;
     }
-    const masked = this.#rows === null ? frame : this.#rows.mask(frame);
-    this.run.row(masked);
-    return masked;
+    let shown = frame;
+    if (this.#rows !== null) {
+      shown = this.#rows.mask(frame);
+      this.run.maskedValues += this.#rows.count;
+    }
+    this.run.row(shown);
+    return shown;
   }
 
   copyOut(response: { readonly binary: boolean; readonly columns: number }): void {
@@ -69,7 +73,7 @@ export class ResultStream {
   }
 
   finish(): void {
-    this.run.maskedValues += (this.#rows?.maskedValues ?? 0) + (this.#copy?.maskedValues ?? 0);
+    this.run.maskedValues += this.#copy?.maskedValues ?? 0;
   }
 
   #kept(frames: readonly Buffer[]): readonly Buffer[] {
