@@ -42,6 +42,8 @@ export interface ActionTrace {
   /** The action has been understood. */
   analysed(intent: Intent): void;
   decided(decision: Decision): void;
+  /** Its bytes were handed to the target's socket: what the gateway has added to it is known. */
+  sent(): void;
   end(outcome: ActionOutcome | null): void;
 }
 

@@ -9,6 +9,7 @@ export const untracedAction: ActionTrace = {
   phase: nothing,
   analysed: nothing,
   decided: nothing,
+  sent: nothing,
   end: nothing,
 };
 

@@ -3,6 +3,7 @@ import { context, DiagLogLevel, diag, metrics, propagation, trace } from '@opent
 import { NodeSDK, resources } from '@opentelemetry/sdk-node';
 import { messageOf } from '../model/errors.ts';
 import type { Telemetry } from '../model/telemetry.ts';
+import { measured } from './added-latency.ts';
 import { createInstruments } from './instruments.ts';
 import { shutdownMs } from './limits.ts';
 import { untracedSession } from './off.ts';
@@ -54,9 +55,17 @@ export function startOpenTelemetry(
   const instruments = createInstruments(metrics.getMeter(scope, options.version));
   const parts = { tracer: trace.getTracer(scope, options.version), clock, withText };
 
+  const latencyAdded: Telemetry['latencyAdded'] = (protocol, target, durationMs) => {
+    const about = { 'sallyport.protocol': protocol, 'sallyport.target': target };
+    instruments.latencyAdded.record(durationMs / 1000, about);
+  };
+
   return {
     enabled: true,
-    session: (known) => (signals.traces ? new TracedSession(parts, known) : untracedSession),
+    session(known) {
+      const session = signals.traces ? new TracedSession(parts, known) : untracedSession;
+      return signals.metrics ? measured(session, { clock, latencyAdded }) : session;
+    },
     identityVerified(durationMs, accepted) {
       instruments.identityVerification.record(durationMs / 1000, { 'sallyport.accepted': accepted });
     },
@@ -74,10 +83,7 @@ export function startOpenTelemetry(
       };
       instruments.decisions.add(1, reason === null ? about : { ...about, 'sallyport.reason': reason });
     },
-    latencyAdded(protocol, target, durationMs) {
-      const about = { 'sallyport.protocol': protocol, 'sallyport.target': target };
-      instruments.latencyAdded.record(durationMs / 1000, about);
-    },
+    latencyAdded,
     holdOpened(target) {
       instruments.holdsOpen.add(1, { 'sallyport.target': target });
     },

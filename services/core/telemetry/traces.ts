@@ -154,6 +154,10 @@ class TracedAction implements ActionTrace {
     span.setAttributes(intentAttributes(intent, this.#session, this.#withText));
   }
 
+  sent(): void {
+    // The phase `upstream` has begun with the decision: what lies between is the record's way to the disk.
+  }
+
   decided(decision: Decision): void {
     const { span } = this.#spans;
     if (span.isRecording()) span.setAttributes(decisionAttributes(decision));

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CheckpointSession } from '../../../core/checkpoint/contract.ts';
 import type { Deny } from '../../../core/model/decision.ts';
+import type { ActionTrace } from '../../../core/model/telemetry.ts';
 import type { CommitWaiter } from '../../../core/model/trail-entry.ts';
 import { frameOf, int32 } from '../wire/backend.ts';
 import { frontend } from '../wire/frontend.ts';
@@ -8,13 +9,18 @@ import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import type { NameChanging, PreparedStatement } from './names.ts';
 
+export interface OutgoingAction {
+  readonly trace: ActionTrace | null;
+  readonly refused: (deny: Deny) => readonly Outgoing[];
+}
+
 /** One message on its way to the target. */
 export interface Outgoing {
   readonly bytes: Buffer;
   /** What the server will answer; null when it answers nothing. */
   readonly awaited: Awaited | null;
   /** The action whose record must be written first, and what goes out instead when it cannot be. */
-  readonly action: { readonly refused: (deny: Deny) => readonly Outgoing[] } | null;
+  readonly action: OutgoingAction | null;
 }
 
 /**
@@ -94,11 +100,15 @@ export class Outbox implements CommitWaiter {
   #send(outgoing: readonly Outgoing[]): void {
     this.#waiting = [];
     const pieces: Buffer[] = [];
-    for (const { bytes, awaited } of outgoing) {
-      if (awaited === null || this.#conversation.expect(awaited)) pieces.push(bytes);
+    const traces: ActionTrace[] = [];
+    for (const { bytes, awaited, action } of outgoing) {
+      if (awaited !== null && !this.#conversation.expect(awaited)) continue;
+      pieces.push(bytes);
+      if (action !== null && action.trace !== null) traces.push(action.trace);
     }
-    const [first, ...more] = pieces;
-    if (first !== undefined) this.#write(more.length === 0 ? first : Buffer.concat(pieces));
+    const [first] = pieces;
+    if (first !== undefined) this.#write(pieces.length === 1 ? first : Buffer.concat(pieces));
+    for (const trace of traces) trace.sent();
     this.#sent();
   }
 }

@@ -1,7 +1,7 @@
 import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../core/checkpoint/contract.ts';
 import { type Action, type Intent, noParameters, type Parameter } from '../../../core/model/action.ts';
 import type { Clock } from '../../../core/model/clock.ts';
-import type { Deny, Obligations } from '../../../core/model/decision.ts';
+import type { Obligations } from '../../../core/model/decision.ts';
 import { InvariantError, messageOf } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
@@ -24,7 +24,7 @@ import type { Conversation } from './conversation.ts';
 import { maxAwaited, maxPortals, maxPreparedStatements } from './limits.ts';
 import { nameChangesOf } from './name-changes.ts';
 import type { Portal, PreparedStatement } from './names.ts';
-import { type Outbox, type Outgoing, refuseExtended, refuseQuery } from './outbox.ts';
+import { type Outbox, type Outgoing, type OutgoingAction, refuseExtended, refuseQuery } from './outbox.ts';
 import { boundParameters } from './parameters.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
 import { RequestFlow } from './request-flow.ts';
@@ -83,6 +83,12 @@ interface Onward {
   readonly send: (run: Run) => void;
   readonly refuse: (error: Buffer) => readonly Outgoing[];
 }
+
+/** `refuse`: what goes out instead when the action's record cannot be written. */
+const acting = (trace: ActionTrace | null, refuse: Onward['refuse']): OutgoingAction => ({
+  trace,
+  refused: (deny) => refuse(refusalMessage(deny)),
+});
 
 /**
  * The client's side of a session: bytes -> messages -> actions -> decisions -> messages for the server.
@@ -273,7 +279,11 @@ export class Requests {
             const dropped = conversation.dropUnnamed();
             const changes = nameChangesOf(resolved, run, conversation);
             const awaited: Awaited = { kind: 'query', run, changes, dropped, fields: null };
-            this.#send(frame, awaited, (error) => refuseQuery(error, dropped));
+            this.#send(
+              frame,
+              awaited,
+              acting(trace, (error) => refuseQuery(error, dropped)),
+            );
             if (resolved.statements.some((statement) => statement.copyIn)) this.#waitForCopy(awaited);
           },
         });
@@ -351,14 +361,21 @@ export class Requests {
         (resolved) => {
           this.#decide(statement.text, resolved, parameters, trace, {
             refuse: (error) => refuseExtended(error),
-            send: (run) => this.#sendBind(frame, bind, statement, resolved, run),
+            send: (run) => this.#sendBind(frame, bind, statement, resolved, run, trace),
           });
         },
       );
     });
   }
 
-  #sendBind(frame: Buffer, bind: Bind, statement: PreparedStatement, resolved: Resolved, run: Run): void {
+  #sendBind(
+    frame: Buffer,
+    bind: Bind,
+    statement: PreparedStatement,
+    resolved: Resolved,
+    run: Run,
+    trace: ActionTrace | null,
+  ): void {
     const { conversation } = this.#parts;
     const { resultFormats } = bind;
     const portal: Portal = {
@@ -371,7 +388,7 @@ export class Requests {
       withHold: false,
     };
     const change = conversation.portals.change(bind.portal, portal, conversation.generation);
-    this.#send(frame, { kind: 'bind', change, run }, (error) => refuseExtended(error));
+    this.#send(frame, { kind: 'bind', change, run }, acting(trace, refuseExtended));
   }
 
   #describe(frame: Buffer): void {
@@ -400,11 +417,11 @@ export class Requests {
     if (portal === 'uncertain') return this.#waitForName(() => this.#execute(frame));
     if (portal === 'unknown') return this.#unknown('34000', 'portal', execute.portal);
     if (portal.run.ended) return this.#executeAgain(frame, execute.portal, portal);
-    this.#sendExecute(frame, execute.portal, portal);
+    this.#sendExecute(frame, execute.portal, portal, null);
   }
 
   /** Rows need a plan: where the client did not ask what they look like, the gateway asks. */
-  #sendExecute(frame: Buffer, name: string, portal: Portal): void {
+  #sendExecute(frame: Buffer, name: string, portal: Portal, action: OutgoingAction | null): void {
     if (!portal.described && portal.statement.description === null) {
       portal.described = true;
       const describe = frameOf(frontend.describe, Buffer.from('P'), Buffer.from(`${name}\0`, 'latin1'));
@@ -412,24 +429,25 @@ export class Requests {
     }
     const changes = nameChangesOf(portal.resolved, portal.run, this.#parts.conversation);
     const awaited: Awaited = { kind: 'execute', portal, changes };
-    this.#send(frame, awaited);
+    this.#send(frame, awaited, action);
     if (portal.run.statement?.copyIn) this.#waitForCopy(awaited);
   }
 
   /** A portal whose action has ended (a cursor made by DECLARE, or one run to its end) is executed: an action of its own. */
   #executeAgain(frame: Buffer, name: string, portal: Portal): void {
     const { text } = portal.statement;
-    this.#analysed(text, null, (analysis) => {
+    const trace = this.#parts.trace?.action('execute') ?? null;
+    this.#analysed(text, trace, (analysis) => {
       this.#resolved(
         analysis,
         () => this.#execute(frame),
         (resolved) => {
-          this.#decide(text, resolved, noParameters, null, {
+          this.#decide(text, resolved, noParameters, trace, {
             refuse: (error) => refuseExtended(error),
             send: (run) => {
               portal.run = run;
               portal.resolved = resolved;
-              this.#sendExecute(frame, name, portal);
+              this.#sendExecute(frame, name, portal, acting(trace, refuseExtended));
             },
           });
         },
@@ -581,9 +599,7 @@ export class Requests {
     return run;
   }
 
-  #send(bytes: Buffer, awaited: Awaited | null, refuse: Onward['refuse'] | null = null): void {
-    const action =
-      refuse === null ? null : { refused: (deny: Deny): readonly Outgoing[] => refuse(refusalMessage(deny)) };
+  #send(bytes: Buffer, awaited: Awaited | null, action: OutgoingAction | null = null): void {
     this.#add([{ bytes, awaited, action }]);
   }
 

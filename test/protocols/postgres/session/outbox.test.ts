@@ -53,7 +53,7 @@ function acting(gate: CheckpointSession, text: string): Outgoing & { readonly ru
     run,
     bytes: bytes(text),
     awaited: { kind: 'query', run, changes: [], dropped: null, fields: null },
-    action: { refused: (deny) => refuseQuery(refusalMessage(deny), null) },
+    action: { trace: null, refused: (deny) => refuseQuery(refusalMessage(deny), null) },
   };
 }
 
