@@ -57,6 +57,8 @@ policies:
 
 export interface GatewayOptions {
   readonly policy?: string;
+  /** Where Envoy listens; by default on any port, which is another one when Envoy is started again. */
+  readonly port?: number;
   /** Further keys of the listener, of identity, of the config's top level, of the target; YAML lines. */
   readonly listener?: readonly string[];
   readonly identity?: readonly string[];
@@ -190,9 +192,18 @@ export class TestGateway implements AsyncDisposable {
   }
 
   /** Of the gateway process that runs now, as its supervisor logs it. */
-  async processId(): Promise<number> {
-    const [, pid] = await this.up.untilError(/"pid":(\d+),"msg":"the gateway process is ready"/);
-    return Number(pid);
+  processId(): Promise<number> {
+    return this.#lastProcessId('the gateway process is ready');
+  }
+
+  envoyProcessId(): Promise<number> {
+    return this.#lastProcessId('Envoy is ready');
+  }
+
+  async #lastProcessId(message: string): Promise<number> {
+    const line = `"pid":(\\d+),[^\n]*"msg":"${message}"`;
+    await this.up.untilError(new RegExp(line));
+    return Number([...this.up.errorOutput.matchAll(new RegExp(line, 'g'))].at(-1)?.[1]);
   }
 
   /** Writes another policy and waits until the gateway has taken or refused it. */
@@ -250,7 +261,7 @@ gateway:
   listeners:
     - name: postgres
       protocol: postgres
-      port: 0
+      port: ${options.port ?? 0}
 ${indented(options.listener ?? [], 6)}\
 identity:
   issuers:
