@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,7 +91,28 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await writeFile(path, text, { mode: 0o600 });
     if (unprivileged.uid !== undefined) await chown(path, unprivileged.uid, unprivileged.gid);
   }
-  const server = spawn(join(binaries, 'postgres'), ['-D', dataDir], {
+  return serve(dataDir, port);
+}
+
+/** A hot standby that follows a server which lets `postgres` replicate; as its primary otherwise. */
+export async function startStandby(primary: PostgresServer): Promise<PostgresServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sallyport-pg-'));
+  if (unprivileged.uid !== undefined) await chown(dataDir, unprivileged.uid, unprivileged.gid);
+  const copy = ['-D', dataDir, '-h', primary.host, '-p', String(primary.port), '-U', primary.superuser];
+  await run(
+    join(await postgresBinaries(), 'pg_basebackup'),
+    [...copy, '--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync'],
+    { ...unprivileged, cwd: dataDir },
+  );
+  const port = await freePort();
+  // The last line of a name counts.
+  await appendFile(join(dataDir, 'postgresql.auto.conf'), `port = ${port}\n`);
+  return serve(dataDir, port);
+}
+
+/** Runs the server whose data are in this folder, which goes with it. */
+async function serve(dataDir: string, port: number): Promise<PostgresServer> {
+  const server = spawn(join(await postgresBinaries(), 'postgres'), ['-D', dataDir], {
     ...unprivileged,
     cwd: dataDir,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -126,7 +147,7 @@ function ready(stderr: NodeJS.ReadableStream, ended: Promise<void>): Promise<voi
     stderr.setEncoding('utf8');
     stderr.on('data', (text: string) => {
       log = (log + text).slice(-20_000);
-      if (log.includes('database system is ready to accept connections')) resolve();
+      if (/database system is ready to accept (read-only )?connections/.test(log)) resolve();
     });
     void ended.then(() => reject(new Error(`PostgreSQL did not start:\n${log}`)));
   });

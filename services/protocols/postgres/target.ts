@@ -10,16 +10,56 @@ export type TlsMode = (typeof tlsModes)[number];
 export const passwordMethods = ['scram-sha-256', 'md5', 'password'] as const;
 export type PasswordMethod = (typeof passwordMethods)[number];
 
-/** A PostgreSQL database behind the gateway, and the gateway's own login to it. */
-export interface PostgresTarget {
+/** As libpq's channel_binding: whether the login is bound to the server's certificate (SCRAM-SHA-256-PLUS). */
+export const channelBindings = ['prefer', 'require', 'disable'] as const;
+export type ChannelBinding = (typeof channelBindings)[number];
+
+/** As libpq's target_session_attrs: which of several servers will do. */
+export const sessionAttributes = [
+  'any',
+  'read-write',
+  'read-only',
+  'primary',
+  'standby',
+  'prefer-standby',
+] as const;
+export type SessionAttributes = (typeof sessionAttributes)[number];
+
+/** One server of a target. */
+export interface TargetHost {
+  /** Name or address. */
   readonly host: string;
   readonly port: number;
+}
+
+/** TCP keepalive: after `idleMs` without traffic, `count` probes every `intervalMs`; then the connection is lost. */
+export interface Keepalive {
+  readonly idleMs: number;
+  readonly intervalMs: number;
+  readonly count: number;
+}
+
+/** A lost server is noticed within two minutes, and no firewall on the way forgets an idle connection (most take five minutes or more). */
+export const usualKeepalive: Keepalive = { idleMs: 60_000, intervalMs: 10_000, count: 6 };
+
+/** A PostgreSQL database behind the gateway, and the gateway's own login to it. */
+export interface PostgresTarget extends TargetHost {
+  /** Tried when the one above will not do, in this order; none by default. */
+  readonly furtherHosts?: readonly TargetHost[];
+  /** Try them in random order, each time another. */
+  readonly loadBalanceHosts?: boolean;
+  /** `any` by default. */
+  readonly sessionAttributes?: SessionAttributes;
+  /** `usualKeepalive` by default. */
+  readonly keepalive?: Keepalive;
   readonly database: string;
   readonly user: string;
   readonly password: Secret | null;
   readonly authentication: readonly PasswordMethod[];
   readonly tls: {
     readonly mode: TlsMode;
+    /** `prefer` by default. */
+    readonly channelBinding?: ChannelBinding;
     /** PEM; the system's CAs when null. */
     readonly ca: string | null;
     readonly certificate: string | null;
@@ -27,6 +67,7 @@ export interface PostgresTarget {
   };
   /** Schemas in which unqualified names are looked up; pinned in every session. */
   readonly searchPath: readonly string[];
+  /** For each host, until it has accepted the login. */
   readonly connectTimeoutMs: number;
   /** How often the catalog is asked whether it changed. */
   readonly catalogRefreshMs: number;
@@ -39,12 +80,57 @@ const schemaName = z
   // "$user" would let whoever can create a schema of the login's name shadow every table.
   .refine((name) => !name.startsWith('$'), 'a schema of its own name, not a variable like "$user"');
 
+const defaultPort = 5432;
+
+/** Each is tried in turn while a client waits, so that more of them than a cluster has servers would only make it wait longer. */
+const maxHosts = 16;
+
+const hostName = z.string().min(1).max(255);
+const portNumber = z.int().min(1).max(65_535);
+
+/** Linux takes whole seconds, up to 32,767 (TCP_KEEPIDLE, TCP_KEEPINTVL) and 127 probes (TCP_KEEPCNT): net/tcp.h. */
+const keepaliveTime = (parts: ConfigParts, written: string) =>
+  parts.duration
+    .refine((ms) => ms >= 1_000 && ms <= 32_767_000 && ms % 1_000 === 0, {
+      error: 'must be whole seconds, from 1s to 32767s',
+    })
+    .prefault(written);
+
 /** The keys of a PostgreSQL target in sallyport.yaml. */
 export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarget> =>
   z
     .strictObject({
-      host: z.string().min(1).describe('Host name or address of the PostgreSQL server'),
-      port: z.int().min(1).max(65_535).default(5432),
+      host: hostName.optional().describe('Host name or address of the PostgreSQL server'),
+      port: portNumber.optional().describe(`${defaultPort} by default`),
+      hosts: z
+        .array(
+          z.strictObject({
+            host: hostName.describe('Host name or address'),
+            port: portNumber.default(defaultPort).describe('Its port'),
+          }),
+        )
+        .min(1)
+        .max(maxHosts)
+        .optional()
+        .describe('Servers of one cluster, instead of host and port: the first one that will do is used'),
+      loadBalanceHosts: z.boolean().default(false).describe('Try the hosts in random order'),
+      targetSessionAttributes: z
+        .enum(sessionAttributes)
+        .default('any')
+        .describe("Which of the hosts will do, as libpq's target_session_attrs"),
+      keepalive: z
+        .strictObject({
+          idle: keepaliveTime(parts, '1m').describe('Silence after which the server is probed'),
+          interval: keepaliveTime(parts, '10s').describe('Time between probes'),
+          count: z
+            .int()
+            .min(1)
+            .max(127)
+            .default(usualKeepalive.count)
+            .describe('Probes without an answer, after which the connection is lost'),
+        })
+        .prefault({})
+        .describe('TCP keepalive on connections to the servers'),
       database: z.string().min(1).max(63).describe('Database on that server'),
       user: z
         .string()
@@ -61,6 +147,10 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
       tls: z
         .strictObject({
           mode: z.enum(tlsModes).default('verify-full').describe("As libpq's sslmode"),
+          channelBinding: z
+            .enum(channelBindings)
+            .default('prefer')
+            .describe("As libpq's channel_binding: bind the login to the server's certificate"),
           ca: parts.textFile.optional().describe("PEM file of the CA; the system's CAs by default"),
           certificate: parts.textFile.optional().describe("PEM file of the gateway's client certificate"),
           key: parts.secret.optional().describe('file: of its private key'),
@@ -72,25 +162,75 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         .describe('Schemas in which unqualified names are looked up; pinned in every session'),
       connectTimeout: parts.duration
         .prefault('5s')
-        .describe('Longest time until the server has accepted the login'),
+        .describe('Longest time for each host until it has accepted the login'),
       catalogRefresh: parts.duration
         .prefault('10s')
         .describe('How often the catalog is asked whether it changed'),
     })
-    .transform((section) => ({
-      host: section.host,
-      port: section.port,
-      database: section.database,
-      user: section.user,
-      password: section.password ?? null,
-      authentication: section.authentication,
-      tls: {
-        mode: section.tls.mode,
-        ca: section.tls.ca ?? null,
-        certificate: section.tls.certificate ?? null,
-        key: section.tls.key ?? null,
-      },
-      searchPath: section.searchPath,
-      connectTimeoutMs: section.connectTimeout,
-      catalogRefreshMs: section.catalogRefresh,
-    }));
+    .transform((section, context): PostgresTarget => {
+      const [first, ...furtherHosts] = hostsOf(section, context);
+      const { tls } = section;
+      if (tls.channelBinding === 'require') {
+        const fault =
+          tls.mode === 'disable'
+            ? 'binds to TLS, which tls.mode disable leaves out'
+            : section.authentication.includes('scram-sha-256')
+              ? null
+              : 'is a part of scram-sha-256, which "authentication" leaves out';
+        if (fault !== null) {
+          context.addIssue({ code: 'custom', path: ['tls', 'channelBinding'], message: fault });
+        }
+      }
+      // After an issue nobody sees the value.
+      if (first === undefined) return z.NEVER;
+      return {
+        ...first,
+        furtherHosts,
+        loadBalanceHosts: section.loadBalanceHosts,
+        sessionAttributes: section.targetSessionAttributes,
+        keepalive: {
+          idleMs: section.keepalive.idle,
+          intervalMs: section.keepalive.interval,
+          count: section.keepalive.count,
+        },
+        database: section.database,
+        user: section.user,
+        password: section.password ?? null,
+        authentication: section.authentication,
+        tls: {
+          mode: tls.mode,
+          channelBinding: tls.channelBinding,
+          ca: tls.ca ?? null,
+          certificate: tls.certificate ?? null,
+          key: tls.key ?? null,
+        },
+        searchPath: section.searchPath,
+        connectTimeoutMs: section.connectTimeout,
+        catalogRefreshMs: section.catalogRefresh,
+      };
+    });
+
+interface WrittenHosts {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly hosts?: readonly TargetHost[] | undefined;
+}
+
+/** `host` and `port`, or `hosts`: one of both. */
+function hostsOf({ host, port, hosts }: WrittenHosts, context: z.RefinementCtx): readonly TargetHost[] {
+  const fault = (key: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [key], message });
+  if (hosts === undefined) {
+    if (host === undefined) fault('host', 'is missing; or give several as "hosts"');
+    return host === undefined ? [] : [{ host, port: port ?? defaultPort }];
+  }
+  if (host !== undefined) fault('host', 'must not stand beside "hosts": give one of them');
+  if (port !== undefined) fault('port', 'must not stand beside "hosts": each of these has its own');
+  const names = hosts.map((each) => `${each.host}:${each.port}`);
+  names.forEach((name, at) => {
+    if (names.indexOf(name) < at) {
+      context.addIssue({ code: 'custom', path: ['hosts', at], message: 'is there already' });
+    }
+  });
+  return hosts;
+}

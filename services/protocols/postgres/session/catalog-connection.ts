@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../core/model/clock.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import type { PostgresTarget } from '../target.ts';
@@ -22,6 +23,15 @@ interface Running {
   reject(error: UpstreamError): void;
 }
 
+const startupParameters: ReadonlyMap<string, string> = new Map([
+  ...pinnedParameters,
+  ['application_name', 'sallyport catalog'],
+  ['search_path', 'pg_catalog'],
+]);
+
+/** Not a start-up parameter: the server would report it, and be taken for one that is read-only. */
+const readOnly = 'SET default_transaction_read_only = on';
+
 /**
  * The gateway's own connection to a target, for reading its catalog: simple queries, one after the other, rows of text. Opened when
  * it is needed and again after it was lost; read-only, and idle between catalogs.
@@ -30,6 +40,7 @@ export class CatalogConnection {
   readonly #target: PostgresTarget;
   readonly #clock: Clock;
   #upstream: Promise<Upstream> | null = null;
+  #socket: Socket | null = null;
   #reader = new FrameReader(maxBackendFrameBytes);
   #running: Running | null = null;
   #last: Promise<unknown> = Promise.resolve();
@@ -48,17 +59,18 @@ export class CatalogConnection {
   }
 
   async close(): Promise<void> {
-    const upstream = this.#upstream;
-    this.#upstream = null;
-    if (upstream === null) return;
-    await upstream.then(
-      ({ socket }) => socket.destroy(),
-      () => undefined,
-    );
+    // One that is being opened is waited for.
+    await this.#upstream?.catch(() => undefined);
+    this.#lost(new UpstreamError('query-failed', 'the gateway does not need the catalog any more'));
   }
 
   async #run(sql: string): Promise<Rows> {
-    const { socket } = await this.#connected();
+    this.#upstream ??= this.#open();
+    const { socket } = await this.#upstream;
+    return this.#send(socket, sql);
+  }
+
+  #send(socket: Socket, sql: string): Promise<Rows> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(catalogDeadlineMs, () =>
         this.#lost(new UpstreamError('query-failed', `no answer within ${catalogDeadlineMs} ms`)),
@@ -68,29 +80,33 @@ export class CatalogConnection {
     });
   }
 
-  #connected(): Promise<Upstream> {
-    if (this.#upstream !== null) return this.#upstream;
-    const parameters = new Map([
-      ...pinnedParameters,
-      ['application_name', 'sallyport catalog'],
-      ['search_path', 'pg_catalog'],
-      ['default_transaction_read_only', 'on'],
-    ]);
+  /** At whichever of the target's hosts a session would be opened now. */
+  async #open(): Promise<Upstream> {
+    try {
+      const upstream = await connectUpstream(this.#target, startupParameters, this.#clock);
+      this.#listen(upstream);
+      await this.#send(upstream.socket, readOnly);
+      return upstream;
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+  }
+
+  #listen({ socket, rest }: Upstream): void {
+    this.#socket = socket;
     this.#reader = new FrameReader(maxBackendFrameBytes);
-    const connecting = connectUpstream(this.#target, parameters, this.#clock);
-    this.#upstream = connecting;
-    connecting.then(
-      ({ socket }) => {
-        socket.resume();
-        socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-        socket.on('error', (cause) => this.#lost(new UpstreamError('unreachable', cause.message, { cause })));
-        socket.on('close', () => this.#lost(new UpstreamError('unreachable', 'the connection was closed')));
-      },
-      () => {
-        this.#upstream = null;
-      },
-    );
-    return connecting;
+    // One that was given up still says that it has closed, when the next one may be there already.
+    const ifCurrent = (act: () => void): void => {
+      if (this.#socket === socket) act();
+    };
+    const lost = (why: string): void =>
+      ifCurrent(() => this.#lost(new UpstreamError('unreachable', `the catalog's connection: ${why}`)));
+    socket.on('data', (chunk: Buffer) => ifCurrent(() => this.#receive(chunk)));
+    socket.on('error', (cause) => lost(cause.message));
+    socket.on('close', () => lost('it was closed'));
+    if (rest.length > 0) this.#receive(rest);
+    socket.resume();
   }
 
   #receive(chunk: Buffer): void {
@@ -134,16 +150,18 @@ export class CatalogConnection {
   }
 
   #lost(error: UpstreamError): void {
-    const upstream = this.#upstream;
-    this.#upstream = null;
-    upstream?.then(
-      ({ socket }) => socket.destroy(),
-      () => undefined,
-    );
+    this.#forget();
     const running = this.#running;
     this.#running = null;
     running?.timer.cancel();
     running?.reject(error);
+  }
+
+  /** The next query opens another one. */
+  #forget(): void {
+    this.#upstream = null;
+    this.#socket?.destroy();
+    this.#socket = null;
   }
 }
 

@@ -43,3 +43,9 @@ export const minRecheckMs = 1_000;
 
 /** Connections that are starting up at a time: half-open ones cost a socket and a timer each, and end by their deadline. */
 export const maxLogins = 2_000;
+
+/**
+ * A host of several that could not be reached is left alone this long while others can be: nobody waits for it meanwhile, and it is used
+ * again soon after it is back. The JDBC driver's hostRecheckSeconds.
+ */
+export const hostPauseMs = 10_000;

@@ -1,16 +1,26 @@
-/** The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it. */
+/** The client's side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) as PostgreSQL speaks them. */
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Secret } from '../../../core/model/secret.ts';
 import { UpstreamError } from './errors.ts';
+import { saslprep } from './saslprep.ts';
 
 const deriveKey = promisify(pbkdf2);
 
 /** PostgreSQL's default is 4,096; a server that asks for more than this is trying to keep us busy. */
 const maxIterations = 1_000_000;
 
-/** `n,,`: no channel binding, no authorisation identity (RFC 5802 section 7). */
-const gs2Header = 'n,,';
+/** What the login says about channel binding. The server checks it under the proof, so nobody in between can change it. */
+export type Binding =
+  /** We do none. */
+  | { readonly kind: 'none' }
+  /** We could, but the server does not offer it. A server that does then refuses: somebody has left its offer out. */
+  | { readonly kind: 'not-offered' }
+  /** Bound to the server's certificate: the hash of tls-server-end-point. */
+  | { readonly kind: 'used'; readonly certificate: Buffer };
+
+/** RFC 5802 section 7; no authorisation identity. */
+const gs2Headers = { none: 'n,,', 'not-offered': 'y,,', used: 'p=tls-server-end-point,,' } as const;
 
 const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
@@ -32,12 +42,7 @@ async function keysFor(password: Secret, salt: Buffer, iterations: number): Prom
   const of = `${iterations} ${salt.toString('base64')}`;
   const known = derived.get(password);
   if (known?.of === of) return known.keys;
-  // SASLprep (RFC 4013) maps spaces and normalises with NFKC; PostgreSQL falls back to the raw bytes where it prohibits.
-  const prepared = password
-    .reveal()
-    .replaceAll(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ')
-    .normalize('NFKC');
-  const salted = await deriveKey(prepared, salt, iterations, 32, 'sha256');
+  const salted = await deriveKey(saslprep(password.reveal()), salt, iterations, 32, 'sha256');
   const keys = { client: hmac(salted, 'Client Key'), server: hmac(salted, 'Server Key') };
   derived.set(password, { of, keys });
   return keys;
@@ -51,17 +56,30 @@ function attributes(message: string): ReadonlyMap<string, string> {
 export class ScramExchange {
   readonly first: string;
   readonly #password: Secret;
+  readonly #binding: Binding;
   readonly #nonce = randomBytes(18).toString('base64');
   #serverSignature: Buffer | null = null;
 
-  constructor(password: Secret) {
+  constructor(password: Secret, binding: Binding) {
     this.#password = password;
-    this.first = `${gs2Header}${this.#firstBare}`;
+    this.#binding = binding;
+    this.first = `${gs2Headers[binding.kind]}${this.#firstBare}`;
+  }
+
+  /** Whether a login by it shows that the server has the key of the certificate that it showed. */
+  get bound(): boolean {
+    return this.#binding.kind === 'used';
   }
 
   /** PostgreSQL takes the user's name from the start-up packet, not from here. */
   get #firstBare(): string {
     return `n=,r=${this.#nonce}`;
+  }
+
+  /** The header once more, and what the login is bound to. */
+  get #channel(): Buffer {
+    const header = Buffer.from(gs2Headers[this.#binding.kind]);
+    return this.#binding.kind === 'used' ? Buffer.concat([header, this.#binding.certificate]) : header;
   }
 
   /** The client's final message. @throws UpstreamError */
@@ -81,7 +99,7 @@ export class ScramExchange {
       throw new UpstreamError('protocol-violation', "the server's SCRAM challenge is not a valid one");
     }
     const keys = await keysFor(this.#password, salt, iterations);
-    const withoutProof = `c=${Buffer.from(gs2Header).toString('base64')},r=${nonce}`;
+    const withoutProof = `c=${this.#channel.toString('base64')},r=${nonce}`;
     const authMessage = `${this.#firstBare},${serverFirst},${withoutProof}`;
     this.#serverSignature = hmac(keys.server, authMessage);
     const proof = xor(keys.client, hmac(sha256(keys.client), authMessage));

@@ -1,25 +1,15 @@
-import { createHash } from 'node:crypto';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../../core/model/clock.ts';
-import { messageOf } from '../../../core/model/errors.ts';
 import { ByteSource, ByteSourceError } from '../../byte-source.ts';
-import type { PasswordMethod, PostgresTarget } from '../target.ts';
-import { backend, frameOf, int32, readMessageFields, readParameterStatus } from '../wire/backend.ts';
-import { BodyReader } from '../wire/body.ts';
-import { headerBytes } from '../wire/frames.ts';
-import { frontend } from '../wire/frontend.ts';
-import { maxBackendFrameBytes } from '../wire/limits.ts';
-import {
-  type CancelKey,
-  cancelRequest,
-  requestPacket,
-  sslRequestCode,
-  startupMessage,
-} from '../wire/startup.ts';
-import { UpstreamError } from './errors.ts';
+import type { PostgresTarget, TargetHost } from '../target.ts';
+import { WireError } from '../wire/errors.ts';
+import { type CancelKey, cancelRequest } from '../wire/startup.ts';
+import { Deadline, dial } from './dial.ts';
+import { UpstreamError, type UpstreamErrorCode } from './errors.ts';
+import { type Attempt, HostOrder, hostText } from './host-order.ts';
 import { cancelDeadlineMs } from './limits.ts';
-import { ScramExchange } from './scram.ts';
+import { requireAttributes } from './session-attributes.ts';
+import { logIn } from './upstream-login.ts';
 
 /** A logged-in connection to a target, idle, with nothing read beyond the first ReadyForQuery. */
 export interface Upstream {
@@ -28,254 +18,122 @@ export interface Upstream {
   readonly rest: Buffer;
   readonly parameters: ReadonlyMap<string, string>;
   /** Null when the server gave none (some poolers). */
-  readonly cancelKey: CancelKey | null;
+  readonly cancelKey: UpstreamCancelKey | null;
 }
 
-/** The target's TCP connection, with TLS as its mode says. @throws UpstreamError */
-async function openSocket(target: PostgresTarget, clock: Clock, deadlineMs: number): Promise<Socket> {
-  const socket = connectTcp({ host: target.host, port: target.port, noDelay: true, keepAlive: true });
-  try {
-    await event(socket, 'connect', clock, deadlineMs);
-    return target.tls.mode === 'disable' ? socket : await startTls(target, socket, clock, deadlineMs);
-  } catch (cause) {
-    socket.destroy();
-    if (cause instanceof UpstreamError) throw cause;
-    throw new UpstreamError('unreachable', `${target.host}:${target.port}: ${messageOf(cause)}`, { cause });
-  }
+/** A key is good at the server that gave it: another one of the same name would know nothing of the session. */
+export interface UpstreamCancelKey extends CancelKey {
+  readonly host: TargetHost;
+  readonly address: string;
 }
 
-async function startTls(
-  target: PostgresTarget,
-  socket: Socket,
-  clock: Clock,
-  deadlineMs: number,
-): Promise<Socket> {
-  socket.write(requestPacket(sslRequestCode));
-  const bytes = new ByteSource(socket, clock, deadlineMs);
-  const answer = (await bytes.take(1)).toString('latin1');
-  // Bytes behind the answer would be plain text that an attacker laid before the TLS stream (CVE-2021-23222).
-  if (bytes.release().length > 0) {
-    throw new UpstreamError('protocol-violation', 'the server sent bytes behind its answer to SSLRequest');
-  }
-  if (answer === 'N' && target.tls.mode === 'prefer') return socket;
-  if (answer !== 'S') throw new UpstreamError('tls-refused', 'the server does not speak TLS');
-  const secure = connectTls({ socket, ...tlsOptions(target) });
-  try {
-    await event(secure, 'secureConnect', clock, deadlineMs);
-  } catch (cause) {
-    secure.destroy();
-    throw new UpstreamError('tls-unverified', `TLS with the server failed: ${messageOf(cause)}`, { cause });
-  }
-  return secure;
+export interface ReachedUpstream extends Upstream {
+  /** Which of the target's hosts it is. */
+  readonly host: TargetHost;
 }
 
-/** libpq's modes: `prefer` and `require` verify nothing, `verify-ca` the chain, `verify-full` chain and name. */
-function tlsOptions({ host, tls }: PostgresTarget): ConnectionOptions {
-  const verifies = tls.mode === 'verify-ca' || tls.mode === 'verify-full';
-  return {
-    host,
-    // RFC 6066 section 3: no IP addresses in server_name.
-    ...(isIP(host) === 0 ? { servername: host } : {}),
-    rejectUnauthorized: verifies,
-    checkServerIdentity: tls.mode === 'verify-full' ? checkServerIdentity : () => undefined,
-    minVersion: 'TLSv1.2',
-    ...(tls.ca === null ? {} : { ca: tls.ca }),
-    ...(tls.certificate === null ? {} : { cert: tls.certificate }),
-    ...(tls.key === null ? {} : { key: tls.key.reveal() }),
-  };
+/** Kept for as long as the target: after a reload it is another object, and nothing is known of its hosts. */
+const orders = new WeakMap<PostgresTarget, HostOrder>();
+
+function orderOf(target: PostgresTarget): HostOrder {
+  const known = orders.get(target);
+  if (known !== undefined) return known;
+  const order = new HostOrder(target);
+  orders.set(target, order);
+  return order;
 }
 
-/** Waits for the socket's event, its failure, or the deadline. */
-function event(socket: Socket, name: string, clock: Clock, deadlineMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(deadlineMs, () => finish(new Error(`no answer within ${deadlineMs} ms`)));
-    const onEvent = (): void => finish(null);
-    const onError = (error: Error): void => finish(error);
-    const onClose = (): void => finish(new Error('the server closed the connection'));
-    const finish = (error: Error | null): void => {
-      timer.cancel();
-      socket.off(name, onEvent).off('close', onClose);
-      // The error listener stays: an error may follow the one that decided, and nobody else listens yet.
-      if (error === null) resolve();
-      else reject(error);
-    };
-    socket.once(name, onEvent).once('close', onClose).on('error', onError);
-  });
-}
-
-async function takeFrame(bytes: ByteSource): Promise<Buffer> {
-  const header = await bytes.atLeast(headerBytes);
-  const frameBytes = 1 + header.readUInt32BE(1);
-  if (frameBytes < headerBytes || frameBytes > maxBackendFrameBytes) {
-    throw new UpstreamError('protocol-violation', `the server sent a message of ${frameBytes} bytes`);
-  }
-  return bytes.take(frameBytes);
-}
+/** As libpq: after these the next host is tried. A refused login or a bad certificate is no reason to ask elsewhere, but a fault to mend. */
+const passOn: ReadonlySet<UpstreamErrorCode> = new Set([
+  'unreachable',
+  'not-accepting',
+  'wrong-session-attributes',
+]);
 
 /**
- * Connects and logs in as the gateway. `parameters` are the session's start-up parameters beside user and database.
- * @throws UpstreamError
+ * Connects to the first of the target's hosts that will do, and logs in as the gateway. `parameters` are the session's start-up parameters
+ * beside user and database.
+ * @throws UpstreamError that says of each host what happened; its code is the last one's
  */
 export async function connectUpstream(
   target: PostgresTarget,
   parameters: ReadonlyMap<string, string>,
   clock: Clock,
-): Promise<Upstream> {
-  const socket = await openSocket(target, clock, target.connectTimeoutMs);
-  const bytes = new ByteSource(socket, clock, target.connectTimeoutMs);
+): Promise<ReachedUpstream> {
+  const order = orderOf(target);
+  const failures = new Map<string, UpstreamError>();
+  for (const attempt of order.attempts(clock)) {
+    const { host } = attempt;
+    try {
+      const upstream = await connectHost(target, attempt, parameters, clock);
+      order.reached(host);
+      return upstream;
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      failures.set(hostText(host), error);
+      if (error.code === 'unreachable' || error.code === 'not-accepting') order.pause(host, clock);
+      // It has answered.
+      else order.reached(host);
+      if (!passOn.has(error.code)) throw failure(failures, error);
+    }
+  }
+  throw failure(failures, mostTelling([...failures.values()]));
+}
+
+/** That a server is there and of the wrong kind says more than that another one is away. */
+const mostTelling = (errors: readonly UpstreamError[]): UpstreamError | undefined =>
+  errors.find(({ code }) => code === 'wrong-session-attributes') ??
+  errors.find(({ code }) => code === 'not-accepting') ??
+  errors[0];
+
+function failure(
+  failures: ReadonlyMap<string, UpstreamError>,
+  cause: UpstreamError | undefined,
+): UpstreamError {
+  const each = [...failures].map(([host, { message }]) => `${host}: ${message}`);
+  return new UpstreamError(cause?.code ?? 'unreachable', each.join('; '), { cause });
+}
+
+async function connectHost(
+  target: PostgresTarget,
+  { host, wanted }: Attempt,
+  parameters: ReadonlyMap<string, string>,
+  clock: Clock,
+): Promise<ReachedUpstream> {
+  const deadline = new Deadline(clock, target.connectTimeoutMs);
+  const dialed = await dial(target, host, deadline);
+  const { socket, address } = dialed;
+  const bytes = new ByteSource(socket, clock, deadline.leftMs);
   try {
-    socket.write(
-      startupMessage(new Map([['user', target.user], ['database', target.database], ...parameters])),
-    );
-    await authenticate(target, socket, bytes);
-    const ready = await untilReady(bytes);
-    return { socket, rest: bytes.release(), ...ready };
+    const loggedIn = await logIn(target, parameters, dialed, bytes);
+    await requireAttributes(wanted, loggedIn, socket, bytes);
+    const { cancelKey } = loggedIn;
+    return {
+      socket,
+      rest: bytes.release(),
+      parameters: loggedIn.parameters,
+      cancelKey: cancelKey === null ? null : { ...cancelKey, host, address },
+      host,
+    };
   } catch (cause) {
     bytes.release();
     socket.destroy();
-    if (cause instanceof ByteSourceError) {
-      throw new UpstreamError('unreachable', `${target.host}:${target.port}: ${cause.message}`, { cause });
+    if (cause instanceof WireError) {
+      throw new UpstreamError('protocol-violation', `the server's ${cause.message}`, { cause });
     }
-    throw cause;
+    if (!(cause instanceof ByteSourceError)) throw cause;
+    const why = cause.code === 'deadline' ? deadline.passed : cause.message;
+    throw new UpstreamError('unreachable', why, { cause });
   }
 }
 
-/** https://www.postgresql.org/docs/current/protocol-flow.html: AuthenticationRequest codes. */
-const authentication = { ok: 0, cleartext: 3, md5: 5, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
-
-async function authenticate(target: PostgresTarget, socket: Socket, bytes: ByteSource): Promise<void> {
-  let scram: ScramExchange | null = null;
-  for (;;) {
-    const frame = await takeFrame(bytes);
-    if (frame[0] === backend.errorResponse) throw refused(frame);
-    if (frame[0] === backend.negotiateProtocolVersion) continue;
-    if (frame[0] !== backend.authentication) {
-      throw new UpstreamError(
-        'protocol-violation',
-        'the server sent something else than an authentication request',
-      );
-    }
-    const body = new BodyReader(frame);
-    const request = body.int32();
-    const text = (): string => frame.subarray(headerBytes + 4).toString('utf8');
-    switch (request) {
-      case authentication.ok:
-        return;
-      case authentication.cleartext:
-        requireMethod(target, 'password');
-        requireTls(target);
-        socket.write(frameOf(frontend.password, password(target).reveal()));
-        break;
-      case authentication.md5:
-        requireMethod(target, 'md5');
-        socket.write(frameOf(frontend.password, md5Answer(target, body.bytes(4))));
-        break;
-      case authentication.sasl: {
-        requireMethod(target, 'scram-sha-256');
-        if (!text().split('\0').includes('SCRAM-SHA-256')) {
-          throw new UpstreamError('authentication-not-allowed', 'the server offers no SCRAM-SHA-256');
-        }
-        scram = new ScramExchange(password(target));
-        const first = Buffer.from(scram.first);
-        socket.write(frameOf(frontend.password, 'SCRAM-SHA-256', int32(first.length), first));
-        break;
-      }
-      case authentication.saslContinue:
-        if (scram === null) throw new UpstreamError('protocol-violation', 'SASL continues before it began');
-        socket.write(frameOf(frontend.password, Buffer.from(await scram.answer(text()))));
-        break;
-      case authentication.saslFinal:
-        if (scram === null) throw new UpstreamError('protocol-violation', 'SASL ends before it began');
-        scram.verify(text());
-        break;
-      default:
-        throw new UpstreamError(
-          'authentication-not-allowed',
-          `the server asks for authentication method ${request}`,
-        );
-    }
-  }
-}
-
-function requireMethod(target: PostgresTarget, method: PasswordMethod): void {
-  if (!target.authentication.includes(method)) {
-    throw new UpstreamError(
-      'authentication-not-allowed',
-      `the server asks for ${method}; the target's "authentication" allows ${target.authentication.join(', ')}`,
-    );
-  }
-}
-
-/** A clear password goes only to a server whose certificate was verified. */
-function requireTls({ tls }: PostgresTarget): void {
-  if (tls.mode !== 'verify-ca' && tls.mode !== 'verify-full') {
-    throw new UpstreamError(
-      'authentication-not-allowed',
-      'the server asks for a clear password, which is sent only under tls mode verify-ca or verify-full',
-    );
-  }
-}
-
-function password(target: PostgresTarget): NonNullable<PostgresTarget['password']> {
-  if (target.password === null) {
-    throw new UpstreamError(
-      'authentication-not-allowed',
-      'the server asks for a password and the target has none',
-    );
-  }
-  return target.password;
-}
-
-/** "md5" + md5(md5(password + user) + salt), in hex. */
-function md5Answer(target: PostgresTarget, salt: Buffer): string {
-  const md5 = (...parts: (string | Buffer)[]): string => {
-    const hash = createHash('md5');
-    for (const part of parts) hash.update(part);
-    return hash.digest('hex');
-  };
-  return `md5${md5(md5(password(target).reveal(), target.user), salt)}`;
-}
-
-async function untilReady(bytes: ByteSource): Promise<Pick<Upstream, 'parameters' | 'cancelKey'>> {
-  const parameters = new Map<string, string>();
-  let cancelKey: CancelKey | null = null;
-  for (;;) {
-    const frame = await takeFrame(bytes);
-    switch (frame[0]) {
-      case backend.parameterStatus: {
-        const { name, value } = readParameterStatus(frame);
-        parameters.set(name, value);
-        break;
-      }
-      case backend.backendKeyData:
-        cancelKey = {
-          processId: frame.readInt32BE(headerBytes),
-          secret: Buffer.from(frame.subarray(headerBytes + 4)),
-        };
-        break;
-      case backend.noticeResponse:
-        break;
-      case backend.errorResponse:
-        throw refused(frame);
-      case backend.readyForQuery:
-        return { parameters, cancelKey };
-      default:
-        throw new UpstreamError('protocol-violation', `an unexpected message ${frame[0]} while starting up`);
-    }
-  }
-}
-
-function refused(frame: Buffer): UpstreamError {
-  const fields = readMessageFields(frame);
-  return new UpstreamError(
-    'login-refused',
-    `${fields.get('C') ?? '?????'}: ${fields.get('M') ?? 'no message'}`,
-  );
-}
-
-/** Asks the target to cancel what this key's session runs. Sent at most once for each wish; nothing comes back. */
-export async function cancelUpstream(target: PostgresTarget, key: CancelKey, clock: Clock): Promise<void> {
-  const socket = await openSocket(target, clock, cancelDeadlineMs);
+/** Asks the server to cancel what this key's session runs. Sent at most once for each wish; nothing comes back. @throws UpstreamError */
+export async function cancelUpstream(
+  target: PostgresTarget,
+  key: UpstreamCancelKey,
+  clock: Clock,
+): Promise<void> {
+  const { socket } = await dial(target, key.host, new Deadline(clock, cancelDeadlineMs), key.address);
   await new Promise<void>((resolve, reject) => {
     const timer = clock.after(cancelDeadlineMs, () => socket.destroy());
     // The server closes once it has handled the request: then the cancel is on its way, and not before.

@@ -2,7 +2,9 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { Secret } from '../../../../services/core/model/secret.ts';
-import { ScramExchange } from '../../../../services/protocols/postgres/session/scram.ts';
+import { type Binding, ScramExchange } from '../../../../services/protocols/postgres/session/scram.ts';
+
+const none: Binding = { kind: 'none' };
 
 const salt = Buffer.from('a salt of any size');
 const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
@@ -42,7 +44,7 @@ class Server {
 /** Whether server and client have come to believe each other. */
 async function login(stored: string, password: Secret, iterations?: number): Promise<string> {
   const server = new Server(stored, iterations);
-  const client = new ScramExchange(password);
+  const client = new ScramExchange(password, none);
   const final = server.check(await client.answer(server.challenge(client.first)));
   if (final === null) return 'refused';
   client.verify(final);
@@ -65,16 +67,27 @@ test('keys are kept by password, salt and iterations, so a new password counts a
   expect(await login('other', new Secret('other'))).toBe('in');
 });
 
-test.each([
-  ['a no-break space for a space', 'a\u00a0b', 'a b'],
-  ['a ligature for its letters', '\ufb01x', 'fix'],
-  ['a letter and its accent for one of both', 'a\u0308', 'ä'],
-])('a password is prepared as the server prepares it: %s', async (_, typed, stored) => {
-  expect(await login(stored, new Secret(typed))).toBe('in');
+describe('channel binding', () => {
+  const certificate = createHash('sha256').update('a certificate').digest();
+  test.each<[Binding, string, Buffer]>([
+    [none, 'n,,', Buffer.alloc(0)],
+    [{ kind: 'not-offered' }, 'y,,', Buffer.alloc(0)],
+    [{ kind: 'used', certificate }, 'p=tls-server-end-point,,', certificate],
+  ])('$kind', async (binding, header, data) => {
+    const server = new Server('secret');
+    const client = new ScramExchange(new Secret('secret'), binding);
+    expect(client.first.startsWith(`${header}n=,r=`)).toBe(true);
+    expect(client.bound).toBe(binding.kind === 'used');
+    // What the server takes for the header is what it has seen in the first message.
+    const final = await client.answer(server.challenge(`n,,${client.first.slice(header.length)}`));
+    const channel = Buffer.concat([Buffer.from(header), data]).toString('base64');
+    expect(final.startsWith(`c=${channel},r=`)).toBe(true);
+    client.verify(server.check(final) ?? 'refused');
+  });
 });
 
 test('no two exchanges begin alike', () => {
-  const firsts = Array.from({ length: 50 }, () => new ScramExchange(new Secret('x')).first);
+  const firsts = Array.from({ length: 50 }, () => new ScramExchange(new Secret('x'), none).first);
   expect(new Set(firsts).size).toBe(50);
   for (const first of firsts) expect(first).toMatch(/^n,,n=,r=[A-Za-z0-9+/]{24}$/);
 });
@@ -94,7 +107,7 @@ describe('a challenge that is not a valid one ends the login', () => {
     ['an extension that must be understood', (challenge) => `m=new,${challenge}`],
     ['nothing', () => ''],
   ])('%s', async (_, change) => {
-    const client = new ScramExchange(new Secret('x'));
+    const client = new ScramExchange(new Secret('x'), none);
     await expect(client.answer(change(good(client)))).rejects.toMatchObject({ code: 'protocol-violation' });
   });
 });
@@ -108,7 +121,7 @@ describe('a server that does not prove that it knows the password is not believe
     ['nothing', () => ''],
   ])('%s', async (_, change) => {
     const server = new Server('x');
-    const client = new ScramExchange(new Secret('x'));
+    const client = new ScramExchange(new Secret('x'), none);
     const final = server.check(await client.answer(server.challenge(client.first)));
     if (final === null) throw new Error('the proof is right');
     const changed = change(final);
@@ -119,7 +132,7 @@ describe('a server that does not prove that it knows the password is not believe
   });
 
   test('nor one that skips the challenge', () => {
-    const client = new ScramExchange(new Secret('x'));
+    const client = new ScramExchange(new Secret('x'), none);
     expect(() => client.verify('v=')).toThrow(
       expect.objectContaining({ code: 'authentication-not-allowed' }),
     );
