@@ -46,7 +46,8 @@ export class SessionTranscript implements Transcript {
   #fileBytes = 0;
   /** The action whose results come in, how much of them was kept, and whether the rest is left out. */
   #resultAction: ActionId | null = null;
-  #resultBytes = 0;
+  /** The engine counts bytes; characters, never more, are counted here at no cost, should one forget to. */
+  #resultCharacters = 0;
   #cutting = false;
   /** Left out since the last line. */
   #cut: CutEntry | null = null;
@@ -138,7 +139,7 @@ export class SessionTranscript implements Transcript {
   #keep(entry: KeptEntry): void {
     const pastLimit = this.#fileBytes > this.#parts.settings.maxSessionBytes;
     const line = this.#line(pastLimit ? withShortText(entry) : entry);
-    this.#put(line.length > maxRecordCharacters ? this.#line(withShortText(entry)) : line);
+    this.#put(line.text.length > maxRecordCharacters ? this.#line(withShortText(entry)) : line);
     if (this.#parts.host.overfull) this.#writeNow();
   }
 
@@ -155,31 +156,31 @@ export class SessionTranscript implements Transcript {
   }
 
   #keepResult(entry: ResultEntry): void {
-    const bytes = valueBytes(entry);
+    const characters = sumOf(entry, (text) => text.length);
     if (entry.action !== null && entry.action !== this.#resultAction) {
       this.#resultAction = entry.action;
-      this.#resultBytes = 0;
+      this.#resultCharacters = 0;
       this.#cutting = false;
     }
     const { maxResultBytes, maxSessionBytes } = this.#parts.settings;
     const tooMuch =
-      this.#resultBytes + bytes > maxResultBytes ||
-      this.#fileBytes + bytes > maxSessionBytes ||
+      this.#resultCharacters + characters > maxResultBytes ||
+      this.#fileBytes + characters > maxSessionBytes ||
       this.#crowded;
     if (tooMuch || (this.#cutting && entry.action !== null)) {
-      this.#leaveOut(entry.action, entry.kind === 'rows' ? entry.rows.length : 0, bytes);
+      this.#leaveOut(entry.action, entry.kind === 'rows' ? entry.rows.length : 0, bytesOf(entry));
       return;
     }
     const line = this.#line(entry);
-    if (line.length <= maxRecordCharacters) {
-      this.#resultBytes += bytes;
+    if (line.text.length <= maxRecordCharacters) {
+      this.#resultCharacters += characters;
       this.#put(line);
     } else if (entry.kind === 'rows' && entry.rows.length > 1) {
       const half = entry.rows.length >> 1;
       this.#keepResult({ ...entry, rows: entry.rows.slice(0, half) });
       this.#keepResult({ ...entry, rows: entry.rows.slice(half) });
     } else {
-      this.#leaveOut(entry.action, entry.kind === 'rows' ? 1 : 0, bytes);
+      this.#leaveOut(entry.action, entry.kind === 'rows' ? 1 : 0, bytesOf(entry));
     }
   }
 
@@ -201,21 +202,20 @@ export class SessionTranscript implements Transcript {
     this.#put(this.#line(cut));
   }
 
-  #line(entry: DistributiveOmit<StoredEntry, 'ms'>): string {
+  #line(entry: DistributiveOmit<StoredEntry, 'ms'>): Line {
     const ms = Math.round(this.#parts.clock.monotonicMs() - this.#startedMs);
     return lineOf(`{"ms":${ms},${JSON.stringify(entry).slice(1)}`);
   }
 
-  #put(line: string): void {
+  #put(line: Line): void {
     if (this.#fileBytes === 0) this.#add(lineOf(JSON.stringify(this.#parts.header)));
     if (this.#cut !== null) this.#putCut(this.#cut);
     this.#add(line);
     this.#parts.host.writeSoon(this);
   }
 
-  #add(line: string): void {
-    const bytes = Buffer.byteLength(line);
-    this.#file.add(line, bytes);
+  #add({ text, bytes }: Line): void {
+    this.#file.add(text, bytes);
     this.#fileBytes += bytes;
     this.#parts.host.pendingChanged(bytes);
   }
@@ -224,8 +224,19 @@ export class SessionTranscript implements Transcript {
 /** `Omit` on each member of a union. */
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
 
-const lineOf = (json: string): string =>
-  `${isPlain(json, Buffer.byteLength(json)) ? json : escapeUnprintable(json)}\n`;
+interface Line {
+  readonly text: string;
+  /** In UTF-8. */
+  readonly bytes: number;
+}
+
+function lineOf(json: string): Line {
+  const text = `${json}\n`;
+  const bytes = Buffer.byteLength(text);
+  if (isPlain(text, bytes)) return { text, bytes };
+  const escaped = `${escapeUnprintable(json)}\n`;
+  return { text: escaped, bytes: Buffer.byteLength(escaped) };
+}
 
 /** The entry with as much of its text as the trail would keep, and how much that is short of the whole. */
 function withShortText(entry: KeptEntry): KeptEntry & { readonly leftOutCharacters?: number } {
@@ -252,16 +263,19 @@ function withShortText(entry: KeptEntry): KeptEntry & { readonly leftOutCharacte
   }
 }
 
-function valueBytes(entry: ResultEntry): number {
+/** Of the values of an entry, each measured so. */
+function sumOf(entry: ResultEntry, measure: (text: string) => number): number {
   switch (entry.kind) {
     case 'columns':
-      return textBytes(entry.columns);
+      return sumOfTexts(entry.columns, measure);
     case 'rows':
-      return entry.rows.reduce((sum, row) => sum + textBytes(row), 0);
+      return entry.rows.reduce((sum, row) => sum + sumOfTexts(row, measure), 0);
     case 'output':
-      return Buffer.byteLength(entry.text);
+      return measure(entry.text);
   }
 }
 
-const textBytes = (texts: readonly (string | null)[]): number =>
-  texts.reduce((sum, text) => sum + (text === null ? 0 : Buffer.byteLength(text)), 0);
+const sumOfTexts = (texts: readonly (string | null)[], measure: (text: string) => number): number =>
+  texts.reduce((sum, text) => sum + (text === null ? 0 : measure(text)), 0);
+
+const bytesOf = (entry: ResultEntry): number => sumOf(entry, (text) => Buffer.byteLength(text));
