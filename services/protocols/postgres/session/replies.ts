@@ -6,14 +6,10 @@ import {
   backend,
   type FieldDescription,
   type MessageFields,
-  messageWithFields,
-  notification,
   readCommandTag,
   readCopyResponse,
   readMessageFields,
-  readNotification,
   readParameterDescription,
-  readParameterStatus,
   readRowDescription,
   readTransactionStatus,
 } from '../wire/backend.ts';
@@ -26,10 +22,10 @@ import type { ClientOutput } from './client-output.ts';
 import type { Conversation } from './conversation.ts';
 import { maxImplicitTransactionActions } from './limits.ts';
 import { everyName, type NameChanging, type Portal } from './names.ts';
-import { parameterMayPass, sessionMeaningHolds } from './parameter-status.ts';
 import { refusalMessage } from './refusal.ts';
 import { ResultStream } from './result-stream.ts';
 import type { Run } from './run.ts';
+import { ServerMessages } from './server-messages.ts';
 
 export interface ReplyParts {
   readonly gate: CheckpointSession;
@@ -58,6 +54,7 @@ const changesCatalog: ReadonlySet<string> = new Set<Verb>(['create', 'alter', 'd
  */
 export class Replies {
   readonly #parts: ReplyParts;
+  readonly #messages: ServerMessages;
   readonly #reader = new FrameReader(maxBackendFrameBytes);
   /** The result of the first awaited execute or query, while it comes. */
   #stream: ResultStream | null = null;
@@ -66,6 +63,7 @@ export class Replies {
 
   constructor(parts: ReplyParts) {
     this.#parts = parts;
+    this.#messages = new ServerMessages(parts);
   }
 
   /** Bytes from the server; false when the client is slow to take what they became. */
@@ -94,11 +92,11 @@ export class Replies {
   #handle(frame: Buffer): void {
     switch (frame[0]) {
       case backend.noticeResponse:
-        return this.#notice(frame);
+        return this.#messages.notice(frame);
       case backend.notificationResponse:
-        return this.#notification(frame);
+        return this.#messages.notification(frame);
       case backend.parameterStatus:
-        return this.#parameterStatus(frame);
+        return this.#messages.parameterStatus(frame);
       case backend.errorResponse:
         return this.#error(frame);
       case backend.readyForQuery:
@@ -293,7 +291,7 @@ export class Replies {
     this.#stream?.finish();
     this.#stream = null;
     if (isFatal(fields)) {
-      output.add(this.#visible(frame, fields, head));
+      output.add(this.#messages.visible(frame, fields));
       // Nothing can be written once the session has ended.
       output.flush();
       this.#parts.ended(`the target ended the session: ${code}`);
@@ -399,41 +397,9 @@ export class Replies {
     if (!this.#doneUntilReady.includes(portal.run)) portal.run.end('completed', null);
   }
 
-  #notice(frame: Buffer): void {
-    const fields = readMessageFields(frame);
-    this.#parts.output.add(this.#visible(frame, fields, this.#parts.conversation.awaited[0]));
-  }
-
   #visibleError(frame: Buffer, fields: MessageFields, head: Awaited | undefined): Buffer {
     const cutBy = head?.kind === 'execute' || head?.kind === 'query' ? runOf(head).cutBy : null;
-    return cutBy === null ? this.#visible(frame, fields, head) : refusalMessage(cutBy);
-  }
-
-  #visible(frame: Buffer, fields: MessageFields, head: Awaited | undefined): Buffer {
-    const run = head === undefined ? null : runThatAnswers(head);
-    const { gate, masking } = this.#parts;
-    // What comes at Sync, or unasked, is of everything that ran before: deferred constraints fail there, and quote rows.
-    const ofAll = head === undefined || head.kind === 'sync';
-    const obligations = ofAll ? gate.obligations : (run?.obligations ?? null);
-    const shown = masking.message(obligations, run?.statement ?? null, fields);
-    const isError = frame[0] === backend.errorResponse;
-    run?.shown(isError ? 'error' : 'notice', messageText(shown));
-    return messageWithFields(frame[0] ?? 0, shown);
-  }
-
-  #notification(frame: Buffer): void {
-    const { conversation, output, masking, gate } = this.#parts;
-    if (!conversation.listens) return;
-    const said = readNotification(frame);
-    output.add(notification({ ...said, payload: masking.notification(gate.obligations, said.payload) }));
-  }
-
-  #parameterStatus(frame: Buffer): void {
-    const { name, value } = readParameterStatus(frame);
-    if (!sessionMeaningHolds(name, value)) {
-      throw new WireError('out-of-order', `the session changed ${name}, which the gateway keeps as it is`);
-    }
-    if (parameterMayPass(name)) this.#parts.output.add(frame);
+    return cutBy === null ? this.#messages.visible(frame, fields) : refusalMessage(cutBy);
   }
 
   #unexpected(frame: Buffer): WireError {
@@ -443,24 +409,6 @@ export class Replies {
       'out-of-order',
       `the server sent ${JSON.stringify(type)} while ${awaited} was awaited`,
     );
-  }
-}
-
-/** The action whose error or notice this would be. */
-function runThatAnswers(head: Awaited): Run | null {
-  switch (head.kind) {
-    case 'query':
-    case 'bind':
-      return head.run;
-    case 'execute':
-    case 'describe-portal':
-      return head.portal.run;
-    case 'parse':
-    case 'describe-statement':
-    case 'close':
-    case 'sync':
-    case 'refusal':
-      return null;
   }
 }
 
@@ -478,6 +426,3 @@ const isFatal = (fields: MessageFields): boolean => {
   const severity = fields.get('V') ?? fields.get('S');
   return severity === 'FATAL' || severity === 'PANIC';
 };
-
-const messageText = (fields: MessageFields): string =>
-  `${fields.get('S') ?? ''}:  ${fields.get('M') ?? ''}${fields.has('D') ? `\nDETAIL:  ${fields.get('D')}` : ''}`;

@@ -1,9 +1,7 @@
-import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../core/checkpoint/contract.ts';
-import { type Action, type Intent, noParameters, type Parameter } from '../../../core/model/action.ts';
+import type { CheckpointSession } from '../../../core/checkpoint/contract.ts';
+import { noParameters } from '../../../core/model/action.ts';
 import type { Clock } from '../../../core/model/clock.ts';
-import type { Obligations } from '../../../core/model/decision.ts';
-import { InvariantError, messageOf } from '../../../core/model/errors.ts';
-import type { ActionId } from '../../../core/model/ids.ts';
+import { messageOf } from '../../../core/model/errors.ts';
 import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
 import type { Analysis, OpaqueReason, StatementFacts } from '../sql/analysis.ts';
 import { frameOf, ownMessage } from '../wire/backend.ts';
@@ -21,16 +19,17 @@ import {
 } from '../wire/frontend.ts';
 import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
+import { Decisions } from './decisions.ts';
 import { maxAwaited, maxPortals, maxPreparedStatements } from './limits.ts';
 import { nameChangesOf } from './name-changes.ts';
 import type { Portal, PreparedStatement } from './names.ts';
 import { type Outbox, type Outgoing, type OutgoingAction, refuseExtended, refuseQuery } from './outbox.ts';
 import { boundParameters } from './parameters.ts';
-import { holdNotice, refusalMessage } from './refusal.ts';
+import { refusalMessage } from './refusal.ts';
 import { RequestFlow } from './request-flow.ts';
 import { resolveNames } from './resolve.ts';
 import type { Resolved } from './resolved.ts';
-import { Run } from './run.ts';
+import type { Run } from './run.ts';
 import type { TargetWork } from './target-work.ts';
 
 export interface RequestParts {
@@ -78,14 +77,11 @@ const withOpaque = ({ intent, statements }: Resolved, reason: OpaqueReason): Res
   intent: { ...intent, opaque: [...new Set([...intent.opaque, reason])] },
 });
 
-/** How a decided action goes on: the two differ between the simple and the extended protocol. */
-interface Onward {
-  readonly send: (run: Run) => void;
-  readonly refuse: (error: Buffer) => readonly Outgoing[];
-}
+/** What goes out in place of a refused message, given the error for its client. */
+type Refuse = (error: Buffer) => readonly Outgoing[];
 
 /** `refuse`: what goes out instead when the action's record cannot be written. */
-const acting = (trace: ActionTrace | null, refuse: Onward['refuse']): OutgoingAction => ({
+const acting = (trace: ActionTrace | null, refuse: Refuse): OutgoingAction => ({
   trace,
   refused: (deny) => refuse(refusalMessage(deny)),
 });
@@ -96,8 +92,7 @@ const acting = (trace: ActionTrace | null, refuse: Onward['refuse']): OutgoingAc
 export class Requests {
   readonly #parts: RequestParts;
   readonly #flow: RequestFlow;
-  #pendingHold: PendingHold | null = null;
-  #defersHolds = false;
+  readonly #decisions: Decisions;
   /** Goes on with a message that waited for a name. */
   #retry: (() => void) | null = null;
   /** The COPY FROM STDIN whose CopyInResponse is awaited. */
@@ -107,6 +102,7 @@ export class Requests {
     this.#parts = parts;
     const { clock, fail, terminated } = parts;
     this.#flow = new RequestFlow({ clock, fail, terminated, handle: (frame) => this.#handle(frame) });
+    this.#decisions = new Decisions({ ...parts, flow: this.#flow });
   }
 
   /** Bytes from the client. */
@@ -135,7 +131,7 @@ export class Requests {
       }
       case 'hold':
         // A message before it has failed, so the server would skip it: nobody need decide about it.
-        if (conversation.skips) this.withdrawHold();
+        if (conversation.skips) this.#decisions.withdrawHold();
         return;
       case 'copy':
         // Before it was sent nothing can be said about its answer.
@@ -161,15 +157,11 @@ export class Requests {
 
   /** The client asked to cancel; true when that withdrew a hold and nothing is to be said to the server. */
   withdrawHold(): boolean {
-    if (this.#pendingHold === null) return false;
-    this.#pendingHold.withdraw();
-    return true;
+    return this.#decisions.withdrawHold();
   }
 
-  /** From now on nothing waits for a person: who would wait is told at once to come back. */
   deferHolds(): void {
-    this.#defersHolds = true;
-    this.#pendingHold?.defer();
+    this.#decisions.deferHolds();
   }
 
   /** Nothing runs, waits or is looked at. */
@@ -184,7 +176,7 @@ export class Requests {
 
   end(): void {
     this.#flow.end();
-    this.#pendingHold?.withdraw();
+    this.#decisions.withdrawHold();
   }
 
   #handle(frame: Buffer): void {
@@ -264,7 +256,7 @@ export class Requests {
     text: string,
     analysis: Analysis,
     trace: ActionTrace | null,
-    refuse: Onward['refuse'],
+    refuse: Refuse,
   ): void {
     const { conversation } = this.#parts;
     const refusal = this.#refusePrepared(analysis);
@@ -273,8 +265,8 @@ export class Requests {
       analysis,
       () => this.#query(frame),
       (resolved) => {
-        this.#decide(text, resolved, noParameters, trace, {
-          refuse,
+        this.#decisions.decide(text, resolved, noParameters, trace, {
+          refuse: (error) => this.#add(refuse(error)),
           send: (run) => {
             const dropped = conversation.dropUnnamed();
             const changes = nameChangesOf(resolved, run, conversation);
@@ -359,8 +351,8 @@ export class Requests {
         analysis,
         () => this.#bind(frame),
         (resolved) => {
-          this.#decide(statement.text, resolved, parameters, trace, {
-            refuse: (error) => refuseExtended(error),
+          this.#decisions.decide(statement.text, resolved, parameters, trace, {
+            refuse: (error) => this.#add(refuseExtended(error)),
             send: (run) => this.#sendBind(frame, bind, statement, resolved, run, trace),
           });
         },
@@ -442,8 +434,8 @@ export class Requests {
         analysis,
         () => this.#execute(frame),
         (resolved) => {
-          this.#decide(text, resolved, noParameters, trace, {
-            refuse: (error) => refuseExtended(error),
+          this.#decisions.decide(text, resolved, noParameters, trace, {
+            refuse: (error) => this.#add(refuseExtended(error)),
             send: (run) => {
               portal.run = run;
               portal.resolved = resolved;
@@ -479,7 +471,7 @@ export class Requests {
   }
 
   /** What is wrong with a text or a name is an error of that message alone: the frame around it was sound. */
-  #read<Value>(read: () => Value, refuse: Onward['refuse'] = refuseExtended): Value | null {
+  #read<Value>(read: () => Value, refuse: Refuse = refuseExtended): Value | null {
     try {
       return read();
     } catch (error) {
@@ -531,72 +523,6 @@ export class Requests {
       (value) => this.#flow.resume(() => go(value)),
       (error: unknown) => this.#parts.broken(error),
     );
-  }
-
-  #decide(
-    text: string,
-    resolved: Resolved,
-    parameters: readonly Parameter[],
-    trace: ActionTrace | null,
-    onward: Onward,
-  ): void {
-    const { gate, conversation } = this.#parts;
-    const sessionState = conversation.emptySearchPath ? 'search_path may be empty' : '';
-    const action: Action = { intent: resolved.intent, parameters, sessionState };
-    const submission = gate.submit(action, trace);
-    switch (submission.kind) {
-      case 'allow':
-        return onward.send(this.#run(submission.id, submission.obligations, resolved, trace));
-      case 'deny':
-        trace?.end(null);
-        return this.#add(onward.refuse(refusalMessage(submission.deny)));
-      case 'hold':
-        return this.#hold(text, submission, resolved, onward);
-    }
-  }
-
-  #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
-    const { gate, tellClient } = this.#parts;
-    const pending = gate.hold(held, () => this.#revalidate(text));
-    this.#pendingHold = pending;
-    pending.onNotice((notice) => tellClient(holdNotice(notice)));
-    if (this.#defersHolds) pending.defer();
-    this.#flow.block('hold');
-    // `settled` never rejects.
-    void pending.settled.then((settlement) => {
-      this.#pendingHold = null;
-      if (this.#flow.ended) return held.trace?.end(null);
-      this.#flow.resume(() => {
-        if (settlement.kind === 'release') {
-          return onward.send(this.#run(held.id, settlement.obligations, resolved, held.trace));
-        }
-        held.trace?.end(null);
-        this.#add(onward.refuse(refusalMessage(settlement.deny)));
-      });
-    });
-  }
-
-  /** Analyses a held text and the names it uses anew, after the catalog was asked whether it changed. */
-  async #revalidate(text: string): Promise<Intent> {
-    const { work, conversation } = this.#parts;
-    for (;;) {
-      const analysis = await work.analyseFresh(text, conversation);
-      const resolved = resolveNames(analysis, conversation, (name) => this.#analyse(name));
-      if (resolved === 'uncertain') throw new InvariantError('a name is uncertain while nothing runs');
-      if (!(resolved instanceof Promise)) return resolved.intent;
-      await resolved;
-    }
-  }
-
-  #run(id: ActionId, obligations: Obligations, resolved: Resolved, trace: ActionTrace | null): Run {
-    const { gate, clock, conversation } = this.#parts;
-    // From here on, and not once it is answered: what is sent behind it is analysed before the answer comes.
-    if (resolved.statements.some((statement) => statement.emptiesSearchPath))
-      conversation.emptySearchPath = true;
-    trace?.phase('upstream');
-    const run = new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
-    conversation.definitions.add(resolved.statements, run, conversation.generation);
-    return run;
   }
 
   #send(bytes: Buffer, awaited: Awaited | null, action: OutgoingAction | null = null): void {

@@ -1,0 +1,121 @@
+import type { CheckpointSession, HeldSubmission, PendingHold } from '../../../core/checkpoint/contract.ts';
+import type { Action, Intent, Parameter } from '../../../core/model/action.ts';
+import type { Clock } from '../../../core/model/clock.ts';
+import type { Obligations } from '../../../core/model/decision.ts';
+import { InvariantError } from '../../../core/model/errors.ts';
+import type { ActionId } from '../../../core/model/ids.ts';
+import type { ActionTrace } from '../../../core/model/telemetry.ts';
+import type { Conversation } from './conversation.ts';
+import { holdNotice, refusalMessage } from './refusal.ts';
+import type { RequestFlow } from './request-flow.ts';
+import { resolveNames } from './resolve.ts';
+import type { Resolved } from './resolved.ts';
+import { Run } from './run.ts';
+import type { TargetWork } from './target-work.ts';
+
+export interface DecisionParts {
+  readonly gate: CheckpointSession;
+  readonly conversation: Conversation;
+  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh'>;
+  readonly clock: Clock;
+  readonly flow: RequestFlow;
+  /** Writes one whole message to the client, between those of the server. */
+  tellClient(message: Buffer): void;
+}
+
+/** How a decided action goes on: the two differ between the simple and the extended protocol. */
+export interface Onward {
+  readonly send: (run: Run) => void;
+  /** `error`: an ErrorResponse for the client. */
+  readonly refuse: (error: Buffer) => void;
+}
+
+/** A client's actions on their way through the checkpoint; while one is held, the flow of messages is blocked. */
+export class Decisions {
+  readonly #parts: DecisionParts;
+  #pendingHold: PendingHold | null = null;
+  #defersHolds = false;
+
+  constructor(parts: DecisionParts) {
+    this.#parts = parts;
+  }
+
+  decide(
+    text: string,
+    resolved: Resolved,
+    parameters: readonly Parameter[],
+    trace: ActionTrace | null,
+    onward: Onward,
+  ): void {
+    const { gate, conversation } = this.#parts;
+    const sessionState = conversation.emptySearchPath ? 'search_path may be empty' : '';
+    const action: Action = { intent: resolved.intent, parameters, sessionState };
+    const submission = gate.submit(action, trace);
+    switch (submission.kind) {
+      case 'allow':
+        return onward.send(this.#run(submission.id, submission.obligations, resolved, trace));
+      case 'deny':
+        trace?.end(null);
+        return onward.refuse(refusalMessage(submission.deny));
+      case 'hold':
+        return this.#hold(text, submission, resolved, onward);
+    }
+  }
+
+  /** True when that withdrew a hold. */
+  withdrawHold(): boolean {
+    if (this.#pendingHold === null) return false;
+    this.#pendingHold.withdraw();
+    return true;
+  }
+
+  /** From now on nothing waits for a person: who would wait is told at once to come back. */
+  deferHolds(): void {
+    this.#defersHolds = true;
+    this.#pendingHold?.defer();
+  }
+
+  #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
+    const { gate, flow, tellClient } = this.#parts;
+    const pending = gate.hold(held, () => this.#revalidate(text));
+    this.#pendingHold = pending;
+    pending.onNotice((notice) => tellClient(holdNotice(notice)));
+    if (this.#defersHolds) pending.defer();
+    flow.block('hold');
+    // `settled` never rejects.
+    void pending.settled.then((settlement) => {
+      this.#pendingHold = null;
+      if (flow.ended) return held.trace?.end(null);
+      flow.resume(() => {
+        if (settlement.kind === 'release') {
+          return onward.send(this.#run(held.id, settlement.obligations, resolved, held.trace));
+        }
+        held.trace?.end(null);
+        onward.refuse(refusalMessage(settlement.deny));
+      });
+    });
+  }
+
+  /** Analyses a held text and the names it uses anew, after the catalog was asked whether it changed. */
+  async #revalidate(text: string): Promise<Intent> {
+    const { work, conversation } = this.#parts;
+    for (;;) {
+      const analysis = await work.analyseFresh(text, conversation);
+      const resolved = resolveNames(analysis, conversation, (name) => work.analyse(name, conversation));
+      if (resolved === 'uncertain') throw new InvariantError('a name is uncertain while nothing runs');
+      if (!(resolved instanceof Promise)) return resolved.intent;
+      await resolved;
+    }
+  }
+
+  #run(id: ActionId, obligations: Obligations, resolved: Resolved, trace: ActionTrace | null): Run {
+    const { gate, clock, conversation } = this.#parts;
+    // From here on, and not once it is answered: what is sent behind it is analysed before the answer comes.
+    if (resolved.statements.some((statement) => statement.emptiesSearchPath))
+      conversation.emptySearchPath = true;
+    trace?.phase('upstream');
+    const run = new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
+    conversation.definitions.add(resolved.statements, run, conversation.generation);
+    return run;
+  }
+}
