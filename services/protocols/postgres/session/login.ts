@@ -22,7 +22,7 @@ import { farewell, protocolViolation } from './refusal.ts';
 import { PostgresSession } from './session.ts';
 import { protocolOption, type SessionParameters, sessionParameters } from './session-parameters.ts';
 import type { TargetWork, TargetWorks } from './target-work.ts';
-import { connectUpstream, type Upstream } from './upstream.ts';
+import { connectUpstream, type ReachedUpstream, type Upstream } from './upstream.ts';
 
 export interface LoginParts {
   readonly services: EngineServices<PostgresTarget>;
@@ -140,7 +140,12 @@ async function openSession(
   try {
     trace?.phase('upstream');
     const [work, upstream] = await reachTarget(parts, target, name, parameters);
-    trace?.opened({ target: name, principal, session: gate.id, protocolAttributes: spanAttributes(target) });
+    trace?.opened({
+      target: name,
+      principal,
+      session: gate.id,
+      protocolAttributes: spanAttributes(target, upstream),
+    });
     let key: CancelKey | null = null;
     // It was told to stop meanwhile; a session opened now would not be drained.
     if (parts.isDraining()) {
@@ -180,11 +185,14 @@ async function openSession(
 }
 
 /** OpenTelemetry's names for a database. */
-const spanAttributes = ({ host, port, database }: PostgresTarget): Record<string, string | number> => ({
+const spanAttributes = (
+  { database }: PostgresTarget,
+  { host }: ReachedUpstream,
+): Record<string, string | number> => ({
   'db.system.name': 'postgresql',
   'db.namespace': database,
-  'server.address': host,
-  'server.port': port,
+  'server.address': host.host,
+  'server.port': host.port,
 });
 
 /** Both at once: the catalog is needed before the first statement, and mostly there already. */
@@ -193,7 +201,7 @@ async function reachTarget(
   target: PostgresTarget,
   name: ReturnType<typeof targetName>,
   { parameters }: Extract<SessionParameters, { kind: 'parameters' }>,
-): Promise<[TargetWork, Upstream]> {
+): Promise<[TargetWork, ReachedUpstream]> {
   const [work, upstream] = await Promise.allSettled([
     parts.works.get(name, target),
     connectUpstream(target, parameters, parts.services.clock),
