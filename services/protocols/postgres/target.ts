@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { InvariantError } from '../../core/model/errors.ts';
 import type { Secret } from '../../core/model/secret.ts';
 import type { ConfigParts } from '../protocol.ts';
 
@@ -96,6 +97,10 @@ const keepaliveTime = (parts: ConfigParts, written: string) =>
     })
     .prefault(written);
 
+/** Whether there is a section to look at, whatever else is wrong in it: so that all of that is told at once. */
+const isSection = ({ value }: { readonly value: unknown }): boolean =>
+  typeof value === 'object' && value !== null;
+
 /** The keys of a PostgreSQL target in sallyport.yaml. */
 export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarget> =>
   z
@@ -111,6 +116,9 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         )
         .min(1)
         .max(maxHosts)
+        .refine((hosts) => new Set(hosts.map(({ host, port }) => `${host} ${port}`)).size === hosts.length, {
+          error: 'must not name a server twice',
+        })
         .optional()
         .describe('Servers of one cluster, instead of host and port: the first one that will do is used'),
       loadBalanceHosts: z.boolean().default(false).describe('Try the hosts in random order'),
@@ -167,22 +175,37 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         .prefault('10s')
         .describe('How often the catalog is asked whether it changed'),
     })
-    .transform((section, context): PostgresTarget => {
-      const [first, ...furtherHosts] = hostsOf(section, context);
-      const { tls } = section;
-      if (tls.channelBinding === 'require') {
-        const fault =
-          tls.mode === 'disable'
-            ? 'binds to TLS, which tls.mode disable leaves out'
-            : section.authentication.includes('scram-sha-256')
-              ? null
-              : 'is a part of scram-sha-256, which "authentication" leaves out';
-        if (fault !== null) {
-          context.addIssue({ code: 'custom', path: ['tls', 'channelBinding'], message: fault });
-        }
-      }
-      // After an issue nobody sees the value.
-      if (first === undefined) return z.NEVER;
+    .refine(({ host, hosts }) => host !== undefined || hosts !== undefined, {
+      path: ['host'],
+      error: 'is missing; or name several servers as "hosts"',
+      when: isSection,
+    })
+    .refine(({ host, hosts }) => host === undefined || hosts === undefined, {
+      path: ['host'],
+      error: 'must not stand beside "hosts": give one of them',
+      when: isSection,
+    })
+    .refine(({ port, hosts }) => port === undefined || hosts === undefined, {
+      path: ['port'],
+      error: 'must not stand beside "hosts": each of these has its own',
+      when: isSection,
+    })
+    .refine(({ tls }) => tls.channelBinding !== 'require' || tls.mode !== 'disable', {
+      path: ['tls', 'channelBinding'],
+      error: 'binds to TLS, which mode "disable" leaves out',
+    })
+    .refine(
+      ({ tls, authentication }) =>
+        tls.channelBinding !== 'require' || authentication.includes('scram-sha-256'),
+      {
+        path: ['tls', 'channelBinding'],
+        error: 'is a part of scram-sha-256, which "authentication" leaves out',
+      },
+    )
+    .transform(({ host, port = defaultPort, hosts, ...section }): PostgresTarget => {
+      const [first, ...furtherHosts] = hosts ?? (host === undefined ? [] : [{ host, port }]);
+      if (first === undefined)
+        throw new InvariantError('a target has host or hosts, and these are not empty');
       return {
         ...first,
         furtherHosts,
@@ -198,39 +221,14 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         password: section.password ?? null,
         authentication: section.authentication,
         tls: {
-          mode: tls.mode,
-          channelBinding: tls.channelBinding,
-          ca: tls.ca ?? null,
-          certificate: tls.certificate ?? null,
-          key: tls.key ?? null,
+          mode: section.tls.mode,
+          channelBinding: section.tls.channelBinding,
+          ca: section.tls.ca ?? null,
+          certificate: section.tls.certificate ?? null,
+          key: section.tls.key ?? null,
         },
         searchPath: section.searchPath,
         connectTimeoutMs: section.connectTimeout,
         catalogRefreshMs: section.catalogRefresh,
       };
     });
-
-interface WrittenHosts {
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly hosts?: readonly TargetHost[] | undefined;
-}
-
-/** `host` and `port`, or `hosts`: one of both. */
-function hostsOf({ host, port, hosts }: WrittenHosts, context: z.RefinementCtx): readonly TargetHost[] {
-  const fault = (key: string, message: string): void =>
-    context.addIssue({ code: 'custom', path: [key], message });
-  if (hosts === undefined) {
-    if (host === undefined) fault('host', 'is missing; or give several as "hosts"');
-    return host === undefined ? [] : [{ host, port: port ?? defaultPort }];
-  }
-  if (host !== undefined) fault('host', 'must not stand beside "hosts": give one of them');
-  if (port !== undefined) fault('port', 'must not stand beside "hosts": each of these has its own');
-  const names = hosts.map((each) => `${each.host}:${each.port}`);
-  names.forEach((name, at) => {
-    if (names.indexOf(name) < at) {
-      context.addIssue({ code: 'custom', path: ['hosts', at], message: 'is there already' });
-    }
-  });
-  return hosts;
-}
