@@ -1,11 +1,17 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { backend, frameOf } from '../../services/protocols/postgres/wire/backend.ts';
+import { frontend } from '../../services/protocols/postgres/wire/frontend.ts';
+import { startupMessage } from '../../services/protocols/postgres/wire/startup.ts';
 import { start } from '../console/cli.ts';
 import { type CertificateAuthority, makeAuthority } from '../servers/certificates.ts';
 import { errorOf } from './clients.ts';
 import { TestGateway } from './gateway.ts';
+import { psycopg } from './psycopg.ts';
 
 let gateway: TestGateway;
 let servers: CertificateAuthority;
@@ -111,6 +117,88 @@ test('bytes behind SSLRequest end the connection', async () => {
   const answer = Buffer.concat(chunks).toString('latin1');
   expect(answer.startsWith('S')).toBe(false);
   expect(answer).toContain('08P01');
+});
+
+describe('direct TLS', () => {
+  /** TLS from the first byte, without SSLRequest; resolves when the handshake is done. */
+  async function handshake(protocols: readonly string[]): Promise<TLSSocket> {
+    const socket = connectTls({
+      ...{ host: '127.0.0.1', port: gateway.port, servername: 'localhost', ca: servers.certificate },
+      ...(protocols.length > 0 ? { ALPNProtocols: [...protocols] } : {}),
+    });
+    await once(socket, 'secureConnect');
+    return socket;
+  }
+
+  /** Everything that comes until the other side closes. */
+  async function all(socket: TLSSocket): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer); // sockets without an encoding give buffers
+    return Buffer.concat(chunks);
+  }
+
+  const startup = startupMessage(
+    new Map([
+      ['user', 'agent-7'],
+      ['database', 'shop'],
+    ]),
+  );
+
+  test('with the ALPN protocol "postgresql": the whole session runs in it', async () => {
+    const socket = await handshake(['postgresql']);
+    expect(socket.alpnProtocol).toBe('postgresql');
+    expect(socket.authorized).toBe(true);
+    socket.write(startup);
+    const [question] = (await once(socket, 'data')) as [Buffer]; // sockets without an encoding give buffers
+    expect(question).toEqual(Buffer.from([backend.authentication, 0, 0, 0, 8, 0, 0, 0, 3]));
+    socket.write(frameOf(frontend.password, gateway.issuer.mint()));
+    socket.write(frameOf(frontend.query, 'SELECT email FROM app.users WHERE id = 1'));
+    let answer = '';
+    for await (const chunk of socket) {
+      answer += chunk.toString('latin1');
+      if (answer.includes('SELECT 1')) socket.write(frameOf(frontend.terminate));
+    }
+    expect(answer).toContain('a***@***.example');
+  });
+
+  test('without ALPN it is closed without a word: a client of another protocol may have been led here', async () => {
+    const socket = await handshake([]);
+    socket.on('error', () => undefined).write(startup);
+    expect(await all(socket)).toHaveLength(0);
+  });
+
+  test('another protocol does not come through the handshake', async () => {
+    await expect(handshake(['h2'])).rejects.toMatchObject({
+      code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
+    });
+  });
+
+  test('SSLRequest within it ends the connection', async () => {
+    const socket = await handshake(['postgresql']);
+    socket.write(Buffer.from('0000000804d2162f', 'hex'));
+    const answer = (await all(socket)).toString('latin1');
+    expect(answer).toContain('08P01');
+    expect(answer).toContain('SSLRequest comes once, first, and with nothing behind it');
+  });
+
+  test('a libpq that knows it (sslnegotiation=direct), with certificate names verified', async () => {
+    const script = `
+import psycopg
+assert psycopg.pq.version() >= 170000, psycopg.pq.version()
+with psycopg.connect() as connection:
+    print(connection.execute("SELECT email FROM app.users WHERE id = %s", [1], binary=True).fetchall())
+`;
+    const client = await psycopg(script, {
+      ...gateway.libpq(),
+      PGHOST: 'localhost',
+      PGSSLMODE: 'verify-full',
+      PGSSLNEGOTIATION: 'direct',
+      PGSSLROOTCERT: join(gateway.folder, 'servers.crt'),
+    });
+    const { stdout, stderr } = await client.finished;
+    expect(stderr).toBe('');
+    expect(stdout).toBe("[('a***@***.example',)]\n");
+  });
 });
 
 test('the connection to the target is encrypted', async () => {

@@ -47,10 +47,16 @@ const alpnName = 'postgresql';
 const tlsHandshake = 0x16;
 
 /**
- * Everything up to the StartupMessage or CancelRequest. TLS is ours to end, since only so server name and certificate are seen.
+ * Everything up to the StartupMessage or CancelRequest. TLS is ours to end, since only so server name and certificate are seen. `secured` is
+ * told of it at once: what is said from then on, errors too, is said in it.
  * @throws GreetingError, WireError, ByteSourceError
  */
-export async function greet(plain: Socket, tls: ListenerTls | null, clock: Clock): Promise<Greeting> {
+export async function greet(
+  plain: Socket,
+  tls: ListenerTls | null,
+  clock: Clock,
+  secured: (socket: Socket) => void,
+): Promise<Greeting> {
   let bytes = new ByteSource(plain, clock, loginDeadlineMs);
   let socket = plain;
   let refusedGss = false;
@@ -64,6 +70,7 @@ export async function greet(plain: Socket, tls: ListenerTls | null, clock: Clock
         }
         plain.unshift(bytes.release());
         secure = await startTls(plain, tls, clock);
+        secured(secure);
         if (secure.alpnProtocol !== alpnName) {
           throw new GreetingError('wrong-alpn', `direct TLS needs the ALPN protocol "${alpnName}"`);
         }
@@ -90,6 +97,7 @@ export async function greet(plain: Socket, tls: ListenerTls | null, clock: Clock
           bytes.release();
           plain.write('S');
           secure = await startTls(plain, tls, clock);
+          secured(secure);
           socket = secure;
           bytes = new ByteSource(secure, clock, loginDeadlineMs);
           break;

@@ -66,8 +66,10 @@ export async function login(parts: LoginParts, connection: AcceptedConnection): 
   let socket: Socket = connection.socket;
   socket.on('error', (error) => log.debug({ error: error.message }, 'a connection failed while starting up'));
   try {
-    const greeting = await greet(connection.socket, services.tls(connection.listener), services.clock);
-    socket = greeting.socket;
+    const tls = services.tls(connection.listener);
+    const greeting = await greet(connection.socket, tls, services.clock, (secure) => {
+      socket = secure;
+    });
     if (greeting.packet.kind === 'cancel') {
       parts.cancelKeys.find(greeting.packet.key)?.cancel();
       greeting.bytes.release();
