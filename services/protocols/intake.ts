@@ -26,6 +26,12 @@ const maxHeaderBytes = 2048;
 /** Envoy writes the header at once; a connection that takes longer is not Envoy's. */
 const headerDeadlineMs = 5_000;
 
+/**
+ * Connections that may wait to be accepted. To one more, connect() fails at once on a unix socket, and Envoy takes the engine for dead:
+ * with Node's own 511 a burst of connections did that. Linux cuts it to net.core.somaxconn, 4096 since 5.4.
+ */
+const backlog = 4_096;
+
 interface ProxyHeader {
   /** `local` is a connection of the proxy's own, without a client behind it. */
   readonly command: 'local' | 'proxy';
@@ -98,7 +104,7 @@ export async function openIntake(parts: IntakeParts): Promise<Intake> {
 const listen = (server: Server, path: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
+    server.listen({ path, backlog }, () => {
       server.off('error', reject);
       resolve();
     });
