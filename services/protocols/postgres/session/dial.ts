@@ -55,9 +55,15 @@ export async function dial(
   } catch (cause) {
     socket.destroy();
     if (cause instanceof UpstreamError) throw cause;
-    throw new UpstreamError('unreachable', messageOf(cause), { cause });
+    throw new UpstreamError('unreachable', reasonOf(cause), { cause });
   }
 }
+
+/** Node's error for a name of which all addresses failed has no message of its own, but theirs. Exported for the tests. */
+export const reasonOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'errors' in error && Array.isArray(error.errors)
+    ? error.errors.map(messageOf).join(', ')
+    : messageOf(error);
 
 /** Null when the server speaks none and the mode is content with that. */
 async function startTls(

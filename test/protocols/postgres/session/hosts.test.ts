@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Clock, systemClock } from '../../../../services/core/model/clock.ts';
+import { reasonOf } from '../../../../services/protocols/postgres/session/dial.ts';
 import { UpstreamError } from '../../../../services/protocols/postgres/session/errors.ts';
 import { hostPauseMs } from '../../../../services/protocols/postgres/session/limits.ts';
 import {
@@ -155,6 +156,17 @@ describe('a host that will not do', () => {
       `127.0.0.1:${standby.port}: sessions there are read-only`,
       `127.0.0.1:${readOnly.port}: sessions there are read-only`,
     ]);
+  });
+
+  test('is told of with each address that its name has', async () => {
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    const socket = connect({
+      host: 'db',
+      port: gonePort,
+      lookup: (_name, _options, found) => found(null, addresses),
+    });
+    const error = await new Promise((resolve) => socket.once('error', resolve));
+    expect(reasonOf(error)).toMatch(/127\.0\.0\.1:\d+, .*127\.0\.0\.2:\d+$/);
   });
 
   test('is not passed over when it refuses the login: that is to be mended, not avoided', async () => {
