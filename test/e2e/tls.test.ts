@@ -9,9 +9,9 @@ import { frontend } from '../../services/protocols/postgres/wire/frontend.ts';
 import { startupMessage } from '../../services/protocols/postgres/wire/startup.ts';
 import { start } from '../console/cli.ts';
 import { type CertificateAuthority, makeAuthority } from '../servers/certificates.ts';
+import { pythonPackages } from './clients/python.ts';
 import { errorOf } from './clients.ts';
 import { TestGateway } from './gateway.ts';
-import { psycopg } from './psycopg.ts';
 
 let gateway: TestGateway;
 let servers: CertificateAuthority;
@@ -188,14 +188,15 @@ assert psycopg.pq.version() >= 170000, psycopg.pq.version()
 with psycopg.connect() as connection:
     print(connection.execute("SELECT email FROM app.users WHERE id = %s", [1], binary=True).fetchall())
 `;
-    const client = await psycopg(script, {
+    const env = {
       ...gateway.libpq(),
+      PYTHONPATH: await pythonPackages(),
       PGHOST: 'localhost',
       PGSSLMODE: 'verify-full',
       PGSSLNEGOTIATION: 'direct',
       PGSSLROOTCERT: join(gateway.folder, 'servers.crt'),
-    });
-    const { stdout, stderr } = await client.finished;
+    };
+    const { stdout, stderr } = await start('python3', ['-c', script], { env }).finished;
     expect(stderr).toBe('');
     expect(stdout).toBe("[('a***@***.example',)]\n");
   });
