@@ -23,6 +23,7 @@ beforeAll(async () => {
     makeAuthority('servers'),
     makeAuthority('clients'),
     makeAuthority('strangers'),
+    pythonPackages(),
   ]);
   const [own, database] = await Promise.all([
     servers.issue('gateway', ['DNS:localhost', 'IP:127.0.0.1']),
@@ -50,7 +51,7 @@ beforeAll(async () => {
       files: { 'server.crt': database.certificate, 'server.key': database.key },
     },
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
