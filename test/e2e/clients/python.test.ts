@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import type pg from 'pg';
 import { TestGateway } from '../gateway.ts';
 import { driversPolicy } from './drivers.ts';
-import { pythonPackages, startScript } from './python.ts';
+import { pythonPackages, startPython } from './python.ts';
 
 let gateway: TestGateway;
 let direct: pg.Client;
@@ -41,7 +41,7 @@ const copied = [
 ];
 
 test('psycopg 3, and libpq in pipeline mode', async () => {
-  const script = await startScript(gateway, 'psycopg_client.py');
+  const script = await startPython(gateway, 'psycopg_client.py');
   await script.waits('running');
   while ((await direct.query(sleeping)).rowCount === 0);
   script.go();
@@ -66,7 +66,7 @@ test('psycopg 3, and libpq in pipeline mode', async () => {
 });
 
 test('asyncpg', async () => {
-  const script = await startScript(gateway, 'asyncpg_client.py');
+  const script = await startPython(gateway, 'asyncpg_client.py');
   await script.waits('running');
   while ((await direct.query(sleeping)).rowCount === 0);
   script.go();

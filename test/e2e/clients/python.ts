@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Running, start } from '../../console/cli.ts';
 import type { TestGateway } from '../gateway.ts';
+import { type Script, startScript } from './script.ts';
 
 const run = promisify(execFile);
 const requirements = join(import.meta.dirname, 'requirements.txt');
@@ -48,38 +48,7 @@ export async function pythonPackages(): Promise<string> {
   return folder;
 }
 
-/** What a script prints (steps.py): what each step saw, laid over each other. */
-export type Steps = Readonly<Record<string, unknown>>;
-
-export interface Script {
-  readonly running: Running;
-  /** The nth hold that it was told of. */
-  held(count: number): Promise<string>;
-  /** Until it says that it waits for this; then `go`. */
-  waits(what: string): Promise<void>;
-  go(): void;
-  /** What all its steps saw. Rejects when it fails. */
-  finished(): Promise<Steps>;
-}
-
-export async function startScript(gateway: TestGateway, name: string): Promise<Script> {
+export async function startPython(gateway: TestGateway, name: string): Promise<Script> {
   const env = { ...gateway.libpq(), PYTHONPATH: await pythonPackages(), PYTHONDONTWRITEBYTECODE: '1' };
-  const running = start('python3', [join(import.meta.dirname, name)], { env });
-  return {
-    running,
-    async held(count) {
-      await running.until(new RegExp(`(?:"held": "[^"]*"[^]*?){${count}}`));
-      return [...running.output.matchAll(/"held": "([^"]*)"/g)][count - 1]?.[1] ?? '';
-    },
-    async waits(what) {
-      await running.until(new RegExp(`"waits": "${what}"`));
-    },
-    go: () => running.write('\n'),
-    async finished() {
-      const { status, stdout, stderr } = await running.finished;
-      if (status !== 0) throw new Error(`${name} ended with status ${status}:\n${stdout}${stderr}`);
-      const lines = stdout.trim().split('\n');
-      return Object.assign({}, ...lines.map((line) => JSON.parse(line)));
-    },
-  };
+  return startScript('python3', [join(import.meta.dirname, name)], env);
 }
