@@ -4,7 +4,7 @@ import { ClientFrames } from './client-frames.ts';
 import { maxBytesBehindHold, messageDeadlineMs } from './limits.ts';
 
 /** Why the next message is not looked at yet. */
-type Blocked = 'analysis' | 'hold' | 'names' | 'copy' | 'answers';
+type Blocked = 'analysis' | 'hold' | 'names' | 'copy' | 'answers' | 'goodbye';
 
 export interface FlowParts {
   readonly clock: Clock;

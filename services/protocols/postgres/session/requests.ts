@@ -140,6 +140,9 @@ export class Requests {
       case 'answers':
         if (this.#owed < maxAwaited / 2) this.#flow.resume(null);
         return;
+      case 'goodbye':
+        if (this.#owed === 0) this.#flow.terminate();
+        return;
       case 'analysis':
       case null:
         return;
@@ -203,6 +206,8 @@ export class Requests {
         readEmpty(frame);
         return this.#send(frame, { kind: 'sync' });
       case frontend.terminate:
+        // As a server, which reads it when it has done what came before. A client that does not wait closes the connection.
+        if (this.#owed > 0) return this.#flow.block('goodbye');
         return this.#flow.terminate();
       case frontend.functionCall:
         return this.#functionCall();

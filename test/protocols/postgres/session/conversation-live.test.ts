@@ -1,8 +1,8 @@
 /** Conversations with the gateway and with PostgreSQL itself: the answers must be the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { frame, say } from '../../../attacks/raw-client.ts';
-import { BothSides, refusedText, type Step } from './both-sides.ts';
+import { frame, say, shortly } from '../../../attacks/raw-client.ts';
+import { agentOf, BothSides, refusedText, type Step } from './both-sides.ts';
 
 let both: BothSides;
 
@@ -129,6 +129,18 @@ test('a name that the server would cut is refused, and so is text that is not UT
     ...refused.flatMap((bytes) => [{ bytes, direct }, { bytes: say.sync() }]),
     ...steps(frame('Q', notText), frame('P', '', notText, Buffer.alloc(2)), say.sync()),
   ]);
+});
+
+test('what was sent before a goodbye is run and answered, as by a server', async () => {
+  const client = await agentOf(both.gateway);
+  client.send(say.query('SELECT pg_sleep(0.1)'), say.query('INSERT INTO app.t VALUES (7)'), say.terminate());
+  await client.until(() => client.closed);
+  expect(client.messages.map(shortly).filter((text) => text.startsWith('C'))).toEqual([
+    'C(SELECT 1)',
+    'C(INSERT 0 1)',
+  ]);
+  const { rowCount } = await both.admin.query('DELETE FROM app.t WHERE n = 7');
+  expect(rowCount).toBe(1);
 });
 
 test('the server’s own last words reach the client', async () => {
