@@ -207,7 +207,6 @@ export const sessionSchema = z
 export type Session = Wire<typeof sessionSchema>;
 
 export const killSchema = z.strictObject({ reason }).meta({ description: 'The end of a session' });
-export type KillBody = Wire<typeof killSchema>;
 
 export const killedSchema = z
   .strictObject({

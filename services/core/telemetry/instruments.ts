@@ -55,5 +55,3 @@ export const createInstruments = (meter: Meter) => ({
     advice: { explicitBucketBoundaries: identitySeconds },
   }),
 });
-
-export type Instruments = ReturnType<typeof createInstruments>;

@@ -7,7 +7,6 @@ import type { DynamicCondition } from './dynamic.ts';
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 const weekdayNames: readonly string[] = weekdays;
-export type Weekday = (typeof weekdays)[number];
 
 const dayMinutes = 24 * 60;
 

@@ -27,9 +27,6 @@ export interface Frame {
   part(node: Node): Told;
 }
 
-/** A column of the server's own making: a plan, a parameter's value. */
-export const ownColumn: OutputColumn = { sources: [], derived: false };
-
 export function outputsOf(columns: Columns | undefined): readonly OutputColumn[] | null {
   if (columns === undefined || columns.open !== null || columns.fields.length === 0) return null;
   return columns.fields.map(({ value: { sources, derived } }) => ({ sources, derived }));

@@ -56,9 +56,6 @@ export function computed(values: readonly Value[], type: number): Value {
   return sources.length === 0 ? constant(type) : { sources, derived: true, type, row: null };
 }
 
-export const withSources = (value: Value, more: Sources): Value =>
-  more.length === 0 ? value : computed([value, { ...value, sources: more }], value.type);
-
 export const withType = (value: Value, type: number): Value =>
   value.type === type ? value : { ...value, type, row: null };
 

@@ -186,9 +186,6 @@ export function readCommandTag(frame: Buffer): string {
   return tag;
 }
 
-/** The count at the end of a command tag; 0 for tags without one. */
-export const rowsOfTag = (tag: string): number => Number(/(\d+)$/.exec(tag)?.[1] ?? 0);
-
 export interface Notification {
   readonly processId: number;
   readonly channel: string;

@@ -18,6 +18,3 @@ export const maxNameBytes = 63;
 
 /** A password message carries a token: OIDC tokens with many groups reach some 10 KiB. */
 export const maxPasswordBytes = 64 * 1024;
-
-/** Int16 counts in Bind and RowDescription are unsigned for the server: 65,535 is what fits. */
-export const maxParameters = 65_535;
