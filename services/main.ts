@@ -205,6 +205,7 @@ async function startGateway(
       log: log.child({ protocol: protocol.name }),
       maskingKey: key,
       tls: (listener) => live.listeners.get(listener)?.tls ?? null,
+      oauth: (listener) => live.listeners.get(listener)?.settings.oauth ?? null,
       readCertificate: verifiedCertificate,
       target: (name) => live.target(protocol.name, name),
     };

@@ -11,6 +11,7 @@ import type { Identity, VerifiedCertificate } from '../core/model/identity.ts';
 import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import type { Secret } from '../core/model/secret.ts';
+import type { ListenerOauthSettings } from '../core/model/settings.ts';
 import type { Telemetry } from '../core/model/telemetry.ts';
 
 /** The building blocks of config sections, made by core/config; a protocol composes its target section of them. */
@@ -73,6 +74,7 @@ export interface EngineServices<Target> {
   /** The key of pseudonyms (`hash`): the gateway's own, and the same after a restart. */
   readonly maskingKey: KeyObject;
   tls(listener: ListenerName): ListenerTls | null;
+  oauth(listener: ListenerName): ListenerOauthSettings | null;
   /** The names in a certificate that TLS has verified. @throws IdentityError when they cannot be read safely */
   readCertificate(peer: X509Certificate): VerifiedCertificate;
   /** The target of this name with this protocol, as the config says now. */

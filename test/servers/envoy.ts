@@ -26,6 +26,7 @@ export const listenerSettings = (
   address: '127.0.0.1',
   port: 0,
   tls: null,
+  oauth: null,
   sources: null,
   maxConnections: 1_000,
   connectionsPerSecond: 1_000,

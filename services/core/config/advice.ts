@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { AddressRanges } from '../model/address.ts';
 import { messageOf } from '../model/errors.ts';
 import type { ValuePath } from '../model/problem.ts';
-import type { ListenerSettings, Settings } from '../model/settings.ts';
+import type { ListenerOauthSettings, ListenerSettings, Settings } from '../model/settings.ts';
 import type { Finding } from './finding.ts';
 import { adviceIdleTimeoutMs } from './limits.ts';
 import { certificatesOf } from './pem.ts';
@@ -71,6 +71,8 @@ function listenerAdvice(
   if (!targets.some(({ protocol }) => protocol === listener.protocol)) {
     advice.push(warning([...path, 'protocol'], 'no target speaks it, so this listener leads nowhere'));
   }
+  const oauthFault = listener.oauth === null ? null : libpqFault(listener.oauth);
+  if (oauthFault !== null) advice.push(warning([...path, 'oauth', 'issuer'], oauthFault));
   const [own] = certificatesOf(listener.tls?.certificate ?? '') ?? [];
   if (own !== undefined && (own.validToDate.getTime() <= nowMs || own.validFromDate.getTime() > nowMs)) {
     advice.push(
@@ -81,6 +83,13 @@ function listenerAdvice(
     );
   }
   return advice;
+}
+
+/** libpq compares issuers byte by byte (fe-auth-oauth.c, issuer_from_well_known_uri and handle_oauth_sasl_error). */
+function libpqFault({ issuerUrl }: ListenerOauthSettings): string | null {
+  if (!issuerUrl.startsWith('https://')) return 'has no https URL, and libpq goes to no other for a token';
+  if (!issuerUrl.endsWith('/')) return null;
+  return `has a URL that ends with "/", so libpq looks for its metadata at ${issuerUrl}/.well-known/openid-configuration, where many issuers have none`;
 }
 
 function certificateAdvice({ gateway, identity }: Settings): readonly Finding[] {

@@ -6,6 +6,8 @@ export const defaults = {
   address: '127.0.0.1',
   /** A certificate that is there is meant to be used; a client that can do without would send its token in clear. */
   tlsRequired: true,
+  /** Most clients know no OAUTHBEARER, and none of them takes the password form once it was offered. */
+  oauthRequired: false,
   /**
    * Limits of one listener. A thousand connections take about 250 MiB of Envoy's buffers at worst, and a PostgreSQL
    * server takes 100 by default.

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { ListenerSettings, Settings } from '../model/settings.ts';
+import { suggestion } from '../model/nearest.ts';
+import type {
+  IdentitySettings,
+  ListenerOauthSettings,
+  ListenerSettings,
+  Settings,
+} from '../model/settings.ts';
 import { defaults } from './defaults.ts';
 import { type ConfigParts, configParts, follow } from './parts.ts';
 import { policyPattern, policyPatternWanted } from './policy-files.ts';
@@ -27,11 +33,14 @@ export function configSchema(protocols: readonly TargetProtocol[], references: R
       limits: limitsSchema(parts).prefault({}),
     })
     .transform(
-      ({ gateway, policies, limits, ...sections }): Settings => ({
+      ({ gateway, policies, limits, ...sections }, context): Settings => ({
         ...sections,
         gateway: {
           ...gateway,
-          listeners: gateway.listeners.map((listener) => withLimits(listener, limits.listener)),
+          listeners: gateway.listeners.map((listener, index) => ({
+            ...withLimits(listener, limits.listener),
+            oauth: withIssuer(listener, index, sections.identity, context),
+          })),
         },
         policyFiles: policies,
       }),
@@ -77,9 +86,30 @@ const withLimits = (
     readonly connectionsPerSecond: number;
     readonly idleTimeout: number;
   },
-): ListenerSettings => ({
+): Omit<ListenerSettings, 'oauth'> => ({
   ...listener,
   maxConnections: listener.maxConnections ?? limits.maxConnections,
   connectionsPerSecond: listener.connectionsPerSecond ?? limits.connectionsPerSecond,
   idleTimeoutMs: listener.idleTimeoutMs ?? limits.idleTimeout,
 });
+
+function withIssuer(
+  { oauth }: WrittenListener,
+  index: number,
+  { issuers }: IdentitySettings,
+  context: z.RefinementCtx,
+): ListenerOauthSettings | null {
+  if (oauth === null) return null;
+  const { issuer: name, ...rest } = oauth;
+  const issuer = issuers.find((each) => each.name === name);
+  if (issuer !== undefined) return { ...rest, issuerUrl: issuer.url };
+  context.addIssue({
+    code: 'custom',
+    path: ['gateway', 'listeners', index, 'oauth', 'issuer'],
+    message: `is none of identity.issuers${suggestion(
+      name,
+      issuers.map((each) => each.name),
+    )}`,
+  });
+  return z.NEVER;
+}

@@ -30,6 +30,7 @@ export interface ListenerSettings {
   /** 0 lets the kernel choose; Envoy's admin tells which. */
   readonly port: number;
   readonly tls: ListenerTlsSettings | null;
+  readonly oauth: ListenerOauthSettings | null;
   /** CIDR ranges that may connect at all; null is everybody. */
   readonly sources: readonly string[] | null;
   readonly maxConnections: number;
@@ -45,6 +46,16 @@ export interface ListenerTlsSettings {
   /** PEM; client certificates are asked for and verified against it when it is given. */
   readonly clientCa: string | null;
   /** Refuse clients that do not ask for TLS. */
+  readonly required: boolean;
+}
+
+/** What is said to clients that fetch their token themselves (SASL OAUTHBEARER, RFC 7628). */
+export interface ListenerOauthSettings {
+  /** `url` of the issuer to which they are sent. */
+  readonly issuerUrl: string;
+  /** What they ask it for (RFC 6749 section 3.3). */
+  readonly scope: string;
+  /** Every client is asked in this way, and none for a password. */
   readonly required: boolean;
 }
 

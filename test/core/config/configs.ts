@@ -36,6 +36,10 @@ gateway:
         key: file:tls/server.key
         clientCa: file:tls/clients.crt
         required: true
+      oauth:
+        issuer: company
+        scope: openid sallyport
+        required: true
       sources: [10.0.0.0/8, 2001:db8::/32, 192.0.2.7]
       maxConnections: 200
       connectionsPerSecond: 20

@@ -26,6 +26,7 @@ describe('the smallest config', () => {
             address: '127.0.0.1',
             port: 5432,
             tls: null,
+            oauth: null,
             sources: null,
             maxConnections: 1000,
             connectionsPerSecond: 100,
@@ -112,6 +113,11 @@ describe('a config with every key', () => {
               clientCa: pem['tls/clients.crt'],
               required: true,
             },
+            oauth: {
+              issuerUrl: 'https://login.example.com',
+              scope: 'openid sallyport',
+              required: true,
+            },
             sources: ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7'],
             maxConnections: 200,
             connectionsPerSecond: 20,
@@ -123,6 +129,7 @@ describe('a config with every key', () => {
             address: '127.0.0.1',
             port: 8443,
             tls: null,
+            oauth: null,
             sources: null,
             maxConnections: 500,
             connectionsPerSecond: 50,
@@ -362,6 +369,19 @@ describe('warnings', () => {
     const { told } = warn(`${smallest}console: {auditors: [{groups: [audit]}]}\n`);
     expect(told).toEqual([
       '18:21: warning: console.auditors: are nobody as long as no issuer has a consoleAudience: people could not log in',
+    ]);
+  });
+
+  test('an OAuth issuer that libpq does not go to', () => {
+    const oauth = '\n      oauth: {issuer: company, scope: openid}';
+    const config = smallest.replace('port: 5432', `port: 5432${oauth}`);
+    expect(warn(config).told).toEqual([]);
+    expect(warn(config.replace('https://login.example.com', 'http://localhost:8080')).told).toEqual([
+      '6:23: warning: gateway.listeners[0].oauth.issuer: has no https URL, and libpq goes to no other for a token',
+    ]);
+    expect(warn(config.replace('login.example.com', 'login.example.com/')).told).toEqual([
+      '6:23: warning: gateway.listeners[0].oauth.issuer: has a URL that ends with "/", so libpq looks for its metadata ' +
+        'at https://login.example.com//.well-known/openid-configuration, where many issuers have none',
     ]);
   });
 

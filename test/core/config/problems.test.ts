@@ -32,7 +32,17 @@ const cases: Readonly<Record<string, Case>> = {
   'an unknown key like no other': after(
     listener,
     '      zzz: 1',
-    '6:7: error: gateway.listeners[0].zzz: unknown key; known are name, protocol, address, port, tls, sources, maxConnections, connectionsPerSecond, idleTimeout',
+    '6:7: error: gateway.listeners[0].zzz: unknown key; known are name, protocol, address, port, tls, oauth, sources, maxConnections, connectionsPerSecond, idleTimeout',
+  ),
+  'an OAuth issuer that is not there, with the nearest': after(
+    listener,
+    '      oauth: {issuer: compny, scope: openid}',
+    '6:23: error: gateway.listeners[0].oauth.issuer: is none of identity.issuers; did you mean "company"?',
+  ),
+  'OAuth scopes with two spaces between them': after(
+    listener,
+    '      oauth: {issuer: company, scope: "openid  sallyport"}',
+    '6:39: error: gateway.listeners[0].oauth.scope: must be OAuth scopes with one space between two',
   ),
   'an unknown section': after(end, 'audits: {}', '18:1: error: audits: unknown key; did you mean "audit"?'),
   'an unknown key of a protocol': after(

@@ -2,13 +2,18 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AddressRanges, isLoopback } from '../../model/address.ts';
 import { listenerName } from '../../model/ids.ts';
-import type { EnvoySettings, ListenerSettings, ListenerTlsSettings } from '../../model/settings.ts';
+import type {
+  EnvoySettings,
+  ListenerOauthSettings,
+  ListenerSettings,
+  ListenerTlsSettings,
+} from '../../model/settings.ts';
 import { defaults } from '../defaults.ts';
 import { maxListenerNameCharacters, maxStateDirBytes, minIdleTimeoutMs } from '../limits.ts';
 import type { ConfigParts } from '../parts.ts';
 import { belongTogether } from '../pem.ts';
 import type { References } from '../references.ts';
-import { certificates, checked, orNull, privateKey } from './pieces.ts';
+import { certificates, checked, orNull, privateKey, text } from './pieces.ts';
 
 export function gatewaySchema(parts: ConfigParts, references: References, protocols: readonly string[]) {
   return z
@@ -45,11 +50,15 @@ export const listenerLimits = (parts: ConfigParts) => ({
     }),
 });
 
-/** `ListenerSettings` while it may still lack what `limits.listener` says for all. */
+/** `ListenerOauthSettings` while the issuer is a name. */
+export type WrittenOauth = Omit<ListenerOauthSettings, 'issuerUrl'> & { readonly issuer: string };
+
+/** `ListenerSettings` while it may still lack what other sections say: `limits.listener`, and issuers by their names. */
 export type WrittenListener = Omit<
   ListenerSettings,
-  'maxConnections' | 'connectionsPerSecond' | 'idleTimeoutMs'
+  'oauth' | 'maxConnections' | 'connectionsPerSecond' | 'idleTimeoutMs'
 > & {
+  readonly oauth: WrittenOauth | null;
   readonly maxConnections: number | null;
   readonly connectionsPerSecond: number | null;
   readonly idleTimeoutMs: number | null;
@@ -80,6 +89,7 @@ function listenerSchema(parts: ConfigParts, protocols: readonly string[]) {
         .max(65_535)
         .meta({ description: 'TCP port to bind; 0 lets the kernel choose one', examples: [5432] }),
       tls: orNull(tlsSchema(parts)),
+      oauth: orNull(oauthSchema),
       sources: orNull(
         z
           .array(checked(z.string(), rangeFault))
@@ -128,6 +138,34 @@ const tlsSchema = (parts: ConfigParts) =>
     .meta({
       description: 'TLS towards clients; without it the listener takes no tokens but from this machine',
     });
+
+/** RFC 6749 section 3.3: words of visible ASCII without quotes and backslashes, one space between two. */
+const scopePattern = /^[!#-[\]-~]+(?: [!#-[\]-~]+)*$/;
+
+const oauthSchema = z
+  .strictObject({
+    issuer: text.meta({
+      description: 'Name of the issuer in `identity.issuers` to which clients are sent for a token',
+      examples: ['company'],
+    }),
+    scope: text.regex(scopePattern, { error: 'must be OAuth scopes with one space between two' }).meta({
+      description: 'OAuth scopes that clients ask it for; with them it must give tokens for its `audience`',
+      examples: ['openid sallyport'],
+    }),
+    required: z
+      .boolean()
+      .default(defaults.oauthRequired)
+      .meta({
+        description:
+          'Ask every client in this way, and none for a password; otherwise only those that say sallyport.login=oauth',
+        examples: [true],
+      }),
+  })
+  .transform((oauth): WrittenOauth => oauth)
+  .meta({
+    description:
+      'SASL OAUTHBEARER beside passwords: clients that speak it (libpq 18) learn here where they get a token',
+  });
 
 const envoySchema = z
   .strictObject({
