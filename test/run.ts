@@ -3,42 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installDebian, onPath, pip, postgresql, psql } from './servers/debian.ts';
 
-interface Needed {
-  readonly package: string;
-  readonly present: () => boolean;
-}
-
-const onPath = (command: string): boolean =>
-  (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, command)));
-
-/** Servers and clients that are run as they are; Debian's package names. */
-const needed: readonly Needed[] = [
-  { package: 'postgresql', present: () => existsSync('/usr/lib/postgresql') && onPath('pgbench') },
-  { package: 'postgresql-client', present: () => onPath('psql') },
-  { package: 'redis-server', present: () => onPath('redis-server') },
-  { package: 'openssl', present: () => onPath('openssl') },
-  { package: 'python3-pip', present: () => onPath('pip3') || onPath('pip') },
-];
-
-function installServers(): void {
-  const absent = needed.filter((server) => !server.present()).map((server) => server.package);
-  if (absent.length === 0) return;
-  const command = `apt-get install -y --no-install-recommends ${absent.join(' ')}`;
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    console.error(
-      `The tests run against real servers, and these are not installed. Install them first:\n  ${command}`,
-    );
-    process.exit(2);
-  }
-  console.log(`Installing what the tests need: ${absent.join(' ')}`);
-  const options = { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
-  spawnSync('apt-get', ['update', '-qq'], options);
-  const installed = spawnSync('apt-get', command.split(' ').slice(1), options);
-  if (installed.status !== 0) process.exit(installed.status ?? 1);
-}
-
-installServers();
+installDebian(
+  [
+    postgresql,
+    psql,
+    pip,
+    { package: 'redis-server', present: () => onPath('redis-server') },
+    { package: 'openssl', present: () => onPath('openssl') },
+  ],
+  'The tests run against',
+);
 
 const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));

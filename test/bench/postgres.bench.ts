@@ -165,7 +165,7 @@ for (const load of wanted) {
   );
 }
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
-await proxy.stop();
+await proxy[Symbol.asyncDispose]();
 await envoy.stop();
 relay.kill();
 await gateway[Symbol.asyncDispose]();

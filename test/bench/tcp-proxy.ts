@@ -6,7 +6,7 @@ import { envoyBinary } from '../servers/envoy.ts';
 import { freePort } from '../servers/postgres.ts';
 
 /** Envoy as nothing but a TCP proxy to a port of this machine: the least that any gateway behind it can cost. */
-export async function startTcpProxy(to: number): Promise<{ readonly port: number; stop(): Promise<void> }> {
+export async function startTcpProxy(to: number): Promise<AsyncDisposable & { readonly port: number }> {
   const port = await freePort();
   const address = (portValue: number) => ({
     socket_address: { address: '127.0.0.1', port_value: portValue },
@@ -52,7 +52,7 @@ export async function startTcpProxy(to: number): Promise<{ readonly port: number
   }
   return {
     port,
-    async stop() {
+    async [Symbol.asyncDispose]() {
       envoy.kill();
       await ended;
     },
