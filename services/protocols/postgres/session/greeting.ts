@@ -1,16 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { isLoopback, type SourceAddress } from '../../../core/model/address.ts';
 import type { Clock } from '../../../core/model/clock.ts';
 import { SallyportError } from '../../../core/model/errors.ts';
-import { Secret } from '../../../core/model/secret.ts';
 import { ByteSource } from '../../byte-source.ts';
 import type { ListenerTls } from '../../protocol.ts';
-import { backend, frameOf, int32 } from '../wire/backend.ts';
-import { headerBytes } from '../wire/frames.ts';
-import { frontend, readPassword } from '../wire/frontend.ts';
-import { maxPasswordBytes } from '../wire/limits.ts';
 import { type CancelKey, readStartupPacket, startupPacketBytes } from '../wire/startup.ts';
 import { loginDeadlineMs } from './limits.ts';
 
@@ -176,28 +170,4 @@ function verifiedPeer(secure: TLSSocket): X509Certificate | null {
     'certificate-unverified',
     `the client certificate does not verify: ${fault.message}`,
   );
-}
-
-/** AuthenticationCleartextPassword: under TLS, or from this machine, the only form that carries a token. */
-const askForPassword = frameOf(backend.authentication, int32(3));
-
-/** @throws WireError, ByteSourceError, GreetingError */
-export async function askForToken(greeting: Greeting, source: SourceAddress): Promise<Secret> {
-  if (!greeting.encrypted && !isLoopback(source)) {
-    throw new GreetingError(
-      'tls-required',
-      'a token is taken only over TLS; connect with sslmode=require or stricter',
-    );
-  }
-  // What was sent before it was asked for would have been accepted by nobody yet.
-  if (greeting.bytes.waiting > 0) {
-    throw new GreetingError('protocol-violation', 'bytes came before the gateway had asked who is speaking');
-  }
-  greeting.socket.write(askForPassword);
-  const header = await greeting.bytes.atLeast(headerBytes);
-  const frameBytes = 1 + header.readUInt32BE(1);
-  if (header[0] !== frontend.password || frameBytes < headerBytes || frameBytes > maxPasswordBytes) {
-    throw new GreetingError('protocol-violation', 'the answer to the question for a password is not one');
-  }
-  return new Secret(readPassword(await greeting.bytes.take(frameBytes)));
 }

@@ -1,11 +1,8 @@
 import type { Socket } from 'node:net';
 import type { CheckpointSession, Connection } from '../../../core/checkpoint/contract.ts';
 import { sourceText } from '../../../core/model/address.ts';
-import type { Reason } from '../../../core/model/decision.ts';
 import { messageOf } from '../../../core/model/errors.ts';
-import { IdentityError, type VerifiedCertificate } from '../../../core/model/identity.ts';
 import { targetName } from '../../../core/model/ids.ts';
-import type { Principal } from '../../../core/model/principal.ts';
 import type { SessionTrace } from '../../../core/model/telemetry.ts';
 import { ByteSourceError } from '../../byte-source.ts';
 import type { AcceptedConnection, EngineServices } from '../../protocol.ts';
@@ -14,9 +11,12 @@ import type { PostgresTarget } from '../target.ts';
 import { backend, frameOf, int32, ownMessage, parameterStatus, readyForQuery } from '../wire/backend.ts';
 import { WireError } from '../wire/errors.ts';
 import { type CancelKey, newestMinor } from '../wire/startup.ts';
+import { TokenWanted } from './ask-for-token.ts';
 import type { CancelKeys } from './cancel-keys.ts';
 import { UpstreamError } from './errors.ts';
-import { askForToken, type Greeting, GreetingError, greet } from './greeting.ts';
+import { type Greeting, GreetingError, greet } from './greeting.ts';
+import { identify } from './identify.ts';
+import { LoginRefused, refuseLogin } from './login-refused.ts';
 import { parameterMayPass } from './parameter-status.ts';
 import { farewell, protocolViolation } from './refusal.ts';
 import { PostgresSession } from './session.ts';
@@ -32,16 +32,6 @@ export interface LoginParts {
   isDraining(): boolean;
   opened(session: PostgresSession): void;
   closed(session: PostgresSession): void;
-}
-
-/** The connection ends here, with these words for the client. */
-class LoginRefused extends Error {
-  readonly words: Buffer;
-
-  constructor(words: Buffer, message: string) {
-    super(message);
-    this.words = words;
-  }
 }
 
 /** 57P03 (cannot_connect_now), as PostgreSQL itself says it: libpq goes on to its next host. */
@@ -83,6 +73,7 @@ export async function login(parts: LoginParts, connection: AcceptedConnection): 
     trace?.end(messageOf(error));
     const words = lastWords(error);
     if (words === null) log.debug({ error: messageOf(error) }, 'a connection ended before it had begun');
+    else if (error instanceof TokenWanted) log.debug({}, 'a client was told where it gets a token');
     else log.info({ error: messageOf(error) }, 'a connection was refused');
     if (words !== null) socket.write(words);
     socket.end();
@@ -115,7 +106,7 @@ async function openSession(
   const name = targetName(startup.parameters.get('database') ?? startup.parameters.get('user') ?? '');
   const known: Connection = { ...connection, principal: null, target: name };
   trace?.phase('identity');
-  const principal = await identify(services, connection, greeting, known);
+  const principal = await identify(services, connection, greeting, startup.parameters, known);
   const target = services.target(name);
   if (target === null) {
     throw refuseLogin(services, { ...known, principal, target: null }, 'unknown-target', unknownTarget(name));
@@ -213,77 +204,10 @@ async function reachTarget(
   throw upstream.status === 'rejected' ? upstream.reason : work.status === 'rejected' ? work.reason : null;
 }
 
-/** A certificate that a rule maps, else a token. @throws LoginRefused */
-async function identify(
-  services: EngineServices<PostgresTarget>,
-  connection: AcceptedConnection,
-  greeting: Greeting,
-  known: Connection,
-): Promise<Principal> {
-  const tls = services.tls(connection.listener);
-  if (tls?.required && !greeting.encrypted) {
-    throw refuseLogin(services, known, 'unauthenticated', {
-      message: 'this listener speaks TLS only',
-      hint: 'Connect with sslmode=require or stricter.',
-    });
-  }
-  const startedAtMs = services.clock.monotonicMs();
-  const verified = (accepted: boolean): void =>
-    services.telemetry.identityVerified(services.clock.monotonicMs() - startedAtMs, accepted);
-  try {
-    const certificate = greeting.certificate === null ? null : services.readCertificate(greeting.certificate);
-    const principal =
-      fromCertificate(services, certificate) ??
-      (await services.identity.fromToken(
-        await askForToken(greeting, connection.source),
-        'access',
-        certificate,
-      ));
-    verified(true);
-    return principal;
-  } catch (error) {
-    if (!(error instanceof IdentityError)) throw error;
-    verified(false);
-    throw refuseLogin(services, known, error.code === 'expired' ? 'credential-expired' : 'unauthenticated', {
-      message: error.message,
-      hint: "The password is an access token from one of the gateway's issuers; get a fresh one and connect again.",
-    });
-  }
-}
-
-function fromCertificate(
-  services: EngineServices<PostgresTarget>,
-  certificate: VerifiedCertificate | null,
-): Principal | null {
-  if (certificate === null) return null;
-  try {
-    return services.identity.fromCertificate(certificate);
-  } catch (error) {
-    // A certificate that no rule maps may only be the client's habit; it can still bring a token.
-    if (error instanceof IdentityError && error.code === 'unmapped-certificate') return null;
-    throw error;
-  }
-}
-
-interface Words {
-  readonly message: string;
-  readonly hint: string;
-}
-
-const unknownTarget = (name: string): Words => ({
+const unknownTarget = (name: string): { readonly message: string; readonly hint: string } => ({
   message: `there is no target "${name}" here`,
   hint: 'The database name names a target of the gateway: psql "host=... dbname=TARGET".',
 });
-
-function refuseLogin(
-  services: EngineServices<PostgresTarget>,
-  connection: Connection,
-  reason: Reason,
-  { message, hint }: Words,
-): LoginRefused {
-  services.checkpoint.loginRefused(connection, reason, message);
-  return new LoginRefused(farewell(reason, message, hint), message);
-}
 
 function refuseParameter(
   services: EngineServices<PostgresTarget>,

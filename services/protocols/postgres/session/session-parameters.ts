@@ -12,6 +12,23 @@ const permitted: ReadonlySet<string> = new Set([
 /** Names of options of the protocol itself begin so; none is known, which NegotiateProtocolVersion says. */
 export const protocolOption = '_pq_.';
 
+/** `sallyport.login=oauth`: how a client says that it speaks SASL OAUTHBEARER. Nothing else in a StartupMessage tells. */
+export const loginParameter = 'sallyport.login';
+
+/** As libpq's `options` has it. Alone: whatever else stands there is for the server, and refused with the whole. */
+const loginOption = /^\s*(?:-c\s*|--)sallyport\.login=(\S+)\s*$/i;
+
+/** The value of `sallyport.login`; null when the client leaves it to the listener. */
+export function askedLogin(asked: ReadonlyMap<string, string>): string | null {
+  for (const [name, value] of asked) {
+    const lower = name.toLowerCase();
+    if (lower === loginParameter) return value;
+    const inOptions = lower === 'options' ? loginOption.exec(value)?.[1] : undefined;
+    if (inOptions !== undefined) return inOptions;
+  }
+  return null;
+}
+
 /** Free text that ends up in the server's logs and views: as long as an identifier. */
 const maxApplicationNameCharacters = 63;
 
@@ -36,9 +53,10 @@ export function sessionParameters(
   for (const [name, value] of asked) {
     const lower = name.toLowerCase();
     if (name === 'user' || name === 'database' || name.startsWith(protocolOption)) continue;
+    if (lower === loginParameter) continue;
     if (lower === 'client_encoding') {
       if (!isUtf8(value)) return { kind: 'refused', name, hint: 'The gateway speaks UTF8.' };
-    } else if (lower === 'options' && value.trim() === '') continue;
+    } else if (lower === 'options' && (value.trim() === '' || loginOption.test(value))) continue;
     else if (permitted.has(lower))
       parameters.set(lower, value.slice(0, lower === 'application_name' ? 63 : 256));
     else

@@ -55,6 +55,13 @@ export const int16 = (value: number): Buffer => {
   return bytes;
 };
 
+/** AuthenticationSASL, which offers one mechanism. */
+export const authenticationSasl = (mechanism: string): Buffer =>
+  frameOf(backend.authentication, int32(10), mechanism, [0]);
+
+export const authenticationSaslContinue = (data: string): Buffer =>
+  frameOf(backend.authentication, int32(11), Buffer.from(data));
+
 /** Transaction status in ReadyForQuery: idle, in a transaction, in a failed one. */
 export type TransactionStatus = 'I' | 'T' | 'E';
 

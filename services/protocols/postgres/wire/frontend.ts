@@ -18,7 +18,7 @@ export const frontend = {
   flush: 0x48, // H
   functionCall: 0x46, // F
   parse: 0x50, // P
-  password: 0x70, // p
+  password: 0x70, // p, which SASLInitialResponse and SASLResponse share
   query: 0x51, // Q
   sync: 0x53, // S
   terminate: 0x58, // X
@@ -123,6 +123,24 @@ export function readPassword(frame: Buffer): string {
   body.end();
   return password;
 }
+
+export interface SaslInitialResponse {
+  readonly mechanism: string;
+  /** Null when the client wants to be asked for it. */
+  readonly response: Buffer | null;
+}
+
+/** The first answer to AuthenticationSASL; like all others of a login, it has the type of a password. */
+export function readSaslInitialResponse(frame: Buffer): SaslInitialResponse {
+  const body = new BodyReader(frame);
+  const mechanism = body.string();
+  const response = body.nullableBytes();
+  body.end();
+  return { mechanism, response };
+}
+
+/** A SASLResponse is bytes of the mechanism, and nothing else. */
+export const readSaslResponse = (frame: Buffer): Buffer => frame.subarray(headerBytes);
 
 function readMany<Value>(body: BodyReader, read: () => Value): readonly Value[] {
   const count = body.uint16();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  askedLogin,
   searchPathText,
   sessionParameters,
 } from '../../../../services/protocols/postgres/session/session-parameters.ts';
@@ -68,6 +69,10 @@ describe('the target is told what we say', () => {
 
 test.each([
   ['options', '-c search_path=evil'],
+  ['options', '-c sallyport.login=oauth -c search_path=evil'],
+  ['options', '-c search_path=evil -c sallyport.login=oauth'],
+  ['options', '-c sallyport.login=oauth\\ -c role=admin x'],
+  ['options', '-c sallyport.logins=oauth'],
   ['role', 'admin'],
   ['session_authorization', 'admin'],
   ['replication', 'database'],
@@ -83,6 +88,24 @@ test.each([
   ['', ''],
 ])('%s = %s is refused by name', (name, value) => {
   expect(given({ [name]: value })).toMatchObject({ kind: 'refused', name });
+});
+
+test.each([
+  [{ options: '-c sallyport.login=oauth' }, 'oauth'],
+  [{ options: ' -csallyport.login=oauth ' }, 'oauth'],
+  [{ options: '--sallyport.login=oauth' }, 'oauth'],
+  [{ Options: '-c Sallyport.Login=oauth' }, 'oauth'],
+  [{ 'sallyport.login': 'oauth' }, 'oauth'],
+  [{ 'Sallyport.Login': 'Oauth' }, 'Oauth'],
+  [{ 'sallyport.login': '' }, ''],
+  [{ options: ' ', 'sallyport.login': 'oauth' }, 'oauth'],
+  [{ user: 'sallyport.login=oauth', application_name: '-c sallyport.login=oauth' }, null],
+  [{ options: '-c search_path=app' }, null],
+  [{ options: '-c sallyport.login=' }, null],
+  [{}, null],
+])('%j asks to log in by %s', (asked: Readonly<Record<string, string>>, login) => {
+  expect(askedLogin(new Map(Object.entries(asked)))).toBe(login);
+  if (login !== null) expect(granted(asked)).toEqual(pinned);
 });
 
 test('whatever is asked, nothing but what may be set reaches the target, and what is pinned stays', () => {
