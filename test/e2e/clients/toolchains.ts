@@ -55,7 +55,7 @@ const clients: readonly Client[] = [
     build: (folder) => build('go', ['build', '-o', join(folder, 'client'), '.'], join(sources, 'pgx')),
     cancels: true,
     run: (folder) => [join(folder, 'client')],
-    sees: {},
+    sees: { byOAuth: [ada] },
   },
   {
     name: 'tokio-postgres',
@@ -122,7 +122,10 @@ async function tryClient(client: Client, gateway: TestGateway): Promise<void> {
 }
 
 let failures = 0;
-await using gateway = await TestGateway.start({ policy: driversPolicy });
+await using gateway = await TestGateway.start({
+  policy: driversPolicy,
+  listener: ['oauth: {issuer: test, scope: openid}'],
+});
 for (const client of clients) {
   const absent = client.needs.filter((command) => !onPath(command));
   if (absent.length > 0) {

@@ -94,6 +94,19 @@ func pipelined(connection *pgx.Conn) []any {
 	return emails
 }
 
+// SASL OAUTHBEARER, with the token that is the password elsewhere.
+func byOAuth(config *pgx.ConnConfig) [][]any {
+	token := config.Password
+	config.Password = ""
+	config.OAuthTokenProvider = func(context.Context) (string, error) { return token, nil }
+	config.RuntimeParams["sallyport.login"] = "oauth"
+	connection, err := pgx.ConnectConfig(ctx, config)
+	must(err)
+	seen := rows(connection.Query(ctx, byID, 1))
+	must(connection.Close(ctx))
+	return seen
+}
+
 func main() {
 	config, err := pgx.ParseConfig("")
 	must(err)
@@ -126,4 +139,5 @@ func main() {
 	must(err)
 	say("updated", tag.RowsAffected())
 	must(connection.Close(ctx))
+	say("byOAuth", byOAuth(config.Copy()))
 }
