@@ -71,8 +71,12 @@ interface Outcome {
   readonly error?: string;
 }
 
-/** What a program with libpq 18 sees, which has these tokens to give. */
-async function libpq18(conninfo: string, ...tokens: readonly string[]): Promise<Outcome> {
+/** What a program with libpq 18 sees, which has this token to give. */
+async function libpq18(
+  conninfo: string,
+  token: string | null = null,
+  when: 'at-once' | 'later' = 'at-once',
+): Promise<Outcome> {
   const env = {
     PGSSLMODE: 'verify-full',
     PGSSLROOTCERT: join(gateway.folder, 'servers.crt'),
@@ -81,7 +85,11 @@ async function libpq18(conninfo: string, ...tokens: readonly string[]): Promise<
   };
   const script = join(import.meta.dirname, 'clients/libpq_oauth.py');
   const all = `host=localhost port=${gateway.port} dbname=shop user=agent-7 ${conninfo}`;
-  const steps = await startScript('python3', [script, all, env.PGSSLROOTCERT, ...tokens], env).finished();
+  const steps = await startScript(
+    'python3',
+    [script, all, env.PGSSLROOTCERT, when, ...(token === null ? [] : [token])],
+    env,
+  ).finished();
   return steps as unknown as Outcome; // what libpq_oauth.py says
 }
 
@@ -107,6 +115,17 @@ describe('a libpq that speaks it', () => {
     expect(await refusals()).toEqual(before);
     const { stdout } = await gateway.cli(['trail', 'show', '--json', '--kind', 'session-opened']);
     expect(stdout).toContain(`"issuer":"${company.url}"`);
+  });
+
+  test('may wait for its token meanwhile, as for a person who confirms a code', async () => {
+    const before = await refusals();
+    expect(await libpq18(`${asCompany()} ${asksForOauth}`, company.mint(), 'later')).toEqual({
+      asked: [discovery()],
+      row: ada,
+    });
+    const known = `oauth_issuer=${company.url}/.well-known/openid-configuration oauth_client_id=psql`;
+    expect((await libpq18(`${known} ${asksForOauth}`, company.mint(), 'later')).row).toEqual(ada);
+    expect(await refusals()).toEqual(before);
   });
 
   test('may know the place already, and then says what it wants itself', async () => {

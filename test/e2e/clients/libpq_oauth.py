@@ -1,6 +1,7 @@
 """libpq 18, as psycopg bundles it, logs in by OAUTHBEARER. The token comes from the test, through the hook in which a program
 fetches its own (https://www.postgresql.org/docs/current/libpq-oauth.html): the wheel's libpq has no device flow built in.
-Arguments: connection string, CA of the issuer, tokens, one for each time that libpq asks."""
+Arguments: connection string, CA of the issuer, "at-once" or "later", tokens, one for each time that libpq asks. "later" is as
+the device flow does it: libpq ends the login without a token, and polls until there is one."""
 
 import ctypes
 import glob
@@ -16,6 +17,7 @@ import psycopg_binary
 from steps import say
 
 OAUTH_BEARER_TOKEN = 1
+POLLING_OK = 3
 
 
 class BearerRequest(ctypes.Structure):
@@ -31,8 +33,14 @@ class BearerRequest(ctypes.Structure):
     ]
 
 
-conninfo, ca, *tokens = sys.argv[1:]
+conninfo, ca, when, *tokens = sys.argv[1:]
 asked = []
+
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(BearerRequest), ctypes.c_void_p)
+def fetch(_connection, request, _socket):
+    request[0].token = tokens.pop(0).encode()
+    return POLLING_OK
 
 
 @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(BearerRequest))
@@ -42,8 +50,11 @@ def hook(kind, _connection, request):
     url = request[0].openid_configuration.decode()
     with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=ca)) as answer:
         issuer = json.load(answer)["issuer"]
-    asked.append([url, issuer, request[0].scope.decode()])
-    request[0].token = tokens.pop(0).encode()
+    asked.append([url, issuer, (request[0].scope or b"").decode()])
+    if when == "later":
+        request[0].fetch = ctypes.cast(fetch, ctypes.c_void_p)
+    else:
+        request[0].token = tokens.pop(0).encode()
     return 1
 
 
