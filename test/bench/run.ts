@@ -14,6 +14,7 @@ import { distinct, prepared, simple } from './loads/statements.ts';
 import { type Options, optionsFrom, UsageError, usage } from './options.ts';
 import { pgbench } from './pgbench.ts';
 import { progress } from './progress.ts';
+import { soak } from './soak/soak.ts';
 import { coloured, plain, table } from './table.ts';
 import { startWays, type Ways } from './ways.ts';
 
@@ -78,6 +79,10 @@ async function main(): Promise<number> {
   if (options === null) {
     console.log(usage(loads));
     return 0;
+  }
+  if (options.soakMs !== null) {
+    installDebian([postgresql, psql, pip], 'The soak runs');
+    return (await soak(options.soakMs)) ? 0 : 1;
   }
   const pgbouncer = { package: 'pgbouncer', present: () => onPath('pgbouncer') };
   installDebian([postgresql, psql, pip, pgbouncer], 'The measurements run');

@@ -15,6 +15,7 @@ import { TranscriptStore } from '../../services/core/audit/transcript-store.ts';
 import { GatewayCheckpoint } from '../../services/core/checkpoint/checkpoint.ts';
 import { systemClock } from '../../services/core/model/clock.ts';
 import { listenerName, targetName } from '../../services/core/model/ids.ts';
+import { noPeers } from '../../services/core/model/peers.ts';
 import type { SourceDocument } from '../../services/core/model/problem.ts';
 import { loadPolicies } from '../../services/core/policy/load.ts';
 import { PolicySet } from '../../services/core/policy/policy-set.ts';
@@ -109,6 +110,9 @@ const checkpoint = new GatewayCheckpoint({
   clock,
   log,
   process: 'bench',
+  gateway: 'test',
+  workers: 1,
+  peers: noPeers,
   lockout: { failures: 3, windowMs: 60_000, lockMs: 60_000 },
   credentialGraceMs: 30_000,
   sources: () => null,
@@ -123,6 +127,7 @@ const work = await TargetWork.open({
   largeTexts: new LargeTexts(clock),
   clock,
   log,
+  changedHere: () => undefined,
 });
 
 function postgresTarget() {

@@ -1,3 +1,4 @@
+import { lines } from './columns.ts';
 import { type Figure, type LoadResult, meets, ratio, type WayName, wayNames } from './figures.ts';
 
 const wayTitles: Readonly<Record<WayName, string>> = {
@@ -53,21 +54,6 @@ function row(result: LoadResult): readonly string[] {
     cpu('gateway'),
     cpu('relay'),
   ];
-}
-
-/** Text in the first columns is laid to the left, figures to the right. */
-function lines(rows: readonly (readonly string[])[], leftColumns: number): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) =>
-        column < leftColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function goalCells(figure: Figure): readonly string[] {

@@ -1,0 +1,87 @@
+/** Memory and descriptors of the gateway's processes over time. */
+import { readFile } from 'node:fs/promises';
+import { descriptorsOf, residentMib } from '../process-figures.ts';
+
+export type ProcessKind = 'gateway' | 'envoy';
+
+interface Sample {
+  readonly atMs: number;
+  readonly mib: number;
+  readonly descriptors: number;
+}
+
+/** One process from its first sample to its last: it was killed, or the soak ended. */
+export interface Generation {
+  readonly kind: ProcessKind;
+  readonly pid: number;
+  readonly samples: Sample[];
+}
+
+/** The supervisor's children by what they run. */
+export async function processesOf(
+  supervisor: number,
+): Promise<readonly { kind: ProcessKind; pid: number }[]> {
+  const children = await readFile(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8');
+  const found = await Promise.all(
+    children
+      .split(' ')
+      .filter((pid) => pid !== '')
+      .map(async (text) => {
+        const pid = Number(text);
+        // Who has just been killed is no more.
+        const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        if (command.includes('services/main.ts')) return [{ kind: 'gateway', pid } as const];
+        return /^[^\0]*\/envoy[^/\0]*\0/.test(command) ? [{ kind: 'envoy', pid } as const] : [];
+      }),
+  );
+  return found.flat();
+}
+
+export class Samples {
+  readonly generations: Generation[] = [];
+
+  async take(supervisor: number): Promise<void> {
+    for (const { kind, pid } of await processesOf(supervisor)) {
+      try {
+        const sample = {
+          atMs: performance.now(),
+          mib: await residentMib(pid),
+          descriptors: await descriptorsOf(pid),
+        };
+        const known = this.generations.find((each) => each.pid === pid);
+        if (known !== undefined) known.samples.push(sample);
+        else this.generations.push({ kind, pid, samples: [sample] });
+      } catch (error) {
+        // It was killed while it was looked at; a process that lives is readable.
+        if (!(error instanceof Error && ('code' in error || error.message.includes('has ended'))))
+          throw error;
+      }
+    }
+  }
+
+  last(kind: ProcessKind): Sample | null {
+    return this.generations.findLast((each) => each.kind === kind)?.samples.at(-1) ?? null;
+  }
+}
+
+/** A process warms up: code is compiled and caches are filled. */
+const warmUpMs = 60_000;
+/** Less says nothing of a trend. */
+const trendMs = 60_000;
+
+/** MiB a minute by least squares, once the process is warm; null when it did not live long enough to tell. */
+export function trendMibPerMinute({ samples }: Generation): number | null {
+  const [first] = samples;
+  const warm = samples.filter(({ atMs }) => atMs - (first?.atMs ?? 0) >= warmUpMs);
+  const [start, end] = [warm[0], warm.at(-1)];
+  if (start === undefined || end === undefined || end.atMs - start.atMs < trendMs) return null;
+  const meanAt = warm.reduce((sum, { atMs }) => sum + atMs, 0) / warm.length;
+  const meanMib = warm.reduce((sum, { mib }) => sum + mib, 0) / warm.length;
+  let over = 0;
+  let under = 0;
+  for (const { atMs, mib } of warm) {
+    over += (atMs - meanAt) * (mib - meanMib);
+    under += (atMs - meanAt) ** 2;
+  }
+  return (over / under) * 60_000;
+}
