@@ -33,16 +33,6 @@ export const outcomeKeptMs = 60_000;
  */
 export const compactAboveBytes = 8 * 1024 * 1024;
 
-/** Redis is next door: an answer that takes two seconds is an outage, and a client waits for the refusal. */
-export const redisConnectTimeoutMs = 2000;
-export const redisCommandTimeoutMs = 2000;
-
-/** For Redis to close its end when we close ours; a Redis that hangs must not keep the process from ending. */
-export const redisDisconnectTimeoutMs = 200;
-
-/** Between attempts to reconnect, rising from 50 ms: waiters learn soon that Redis is back, and it is not stormed. */
-export const redisReconnectMaxMs = 1000;
-
 /**
  * After this long without a sign of life a process counts as dead and its waiting holds as withdrawn. Longer than any
  * pause of a healthy process, shorter than a person needs to read what they approve.

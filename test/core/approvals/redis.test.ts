@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { redisCommandTimeoutMs } from '../../../services/core/approvals/limits.ts';
+import { redisCommandTimeoutMs } from '../../../services/core/redis/limits.ts';
 import { RedisApprovals } from '../../../services/core/approvals/store/redis.ts';
 import { scripts } from '../../../services/core/approvals/store/scripts.ts';
 import { type Clock, systemClock } from '../../../services/core/model/clock.ts';

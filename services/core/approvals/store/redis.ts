@@ -17,14 +17,16 @@ import { type HoldId, holdId, newGrantId } from '../../model/ids.ts';
 import type { Logger } from '../../model/log.ts';
 import type { Party, Principal } from '../../model/principal.ts';
 import type { Secret } from '../../model/secret.ts';
+import { RedisError } from '../../redis/errors.ts';
+import { RedisLink, type RedisLinkParts } from '../../redis/link.ts';
+import type { Script } from '../../redis/script.ts';
 import { acceptedReason, acceptedRequest } from '../acceptable.ts';
 import { voteRefusal } from '../eligibility.ts';
 import { heartbeatsPerLease, holdsPerFetch, maxOpenHolds, ownerLeaseMs } from '../limits.ts';
 import { approvalsLeft, approversOf, grantTerms } from '../votes.ts';
-import { RedisLink } from './redis-link.ts';
 import { grantFrom, holdFrom, lists, texts } from './redis-records.ts';
 import { type Claim, WaitingPlace } from './redis-waiting.ts';
-import { type Script, scripts } from './scripts.ts';
+import { scripts } from './scripts.ts';
 
 export interface RedisApprovalsParts {
   /** `redis://` or `rediss://`, with user, password and database if need be. */
@@ -83,9 +85,10 @@ export class RedisApprovals implements Approvals {
         await this.#run(scripts.withdraw, ids);
       },
     });
-    this.#link = new RedisLink({
+    this.#link = linkOf({
       url: parts.url,
-      channel: `${this.#prefix}:decided:${this.#owner}`,
+      channels: [`${this.#prefix}:decided:${this.#owner}`],
+      purpose: 'approvals',
       log,
       message: (id) => this.#waiting.decided(holdId(id)),
       missedMessages: () => void this.#beat(),
@@ -202,7 +205,11 @@ export class RedisApprovals implements Approvals {
 
   async #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     this.#mustBeOpen();
-    return this.#link.run(script, this.#prefix, args);
+    try {
+      return await this.#link.run(script, this.#prefix, args);
+    } catch (error) {
+      throw approvalsErrorOf(error);
+    }
   }
 
   async #claim(id: HoldId, wait: string): Promise<Claim> {
@@ -274,6 +281,18 @@ export class RedisApprovals implements Approvals {
     this.#beating = false;
   }
 }
+
+/** @throws ApprovalsError `invalid-url` */
+function linkOf(parts: RedisLinkParts): RedisLink {
+  try {
+    return new RedisLink(parts);
+  } catch (error) {
+    throw approvalsErrorOf(error);
+  }
+}
+
+const approvalsErrorOf = (error: unknown): unknown =>
+  error instanceof RedisError ? new ApprovalsError(error.code, error.message) : error;
 
 /** One spelling for one party: it is compared as text in Redis. */
 const partyText = ({ issuer, subject }: Party): string => JSON.stringify({ issuer, subject });

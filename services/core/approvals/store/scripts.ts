@@ -1,14 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Script, script as scriptOf } from '../../redis/script.ts';
 import { endedKeptMs, maxEndedHolds, outcomeKeptMs } from '../limits.ts';
-
-/** A command of ours that Redis carries out as one. What it takes and gives is said at the head of its .lua file. */
-export interface Script {
-  readonly lua: string;
-  /** What Redis finds it by once it has seen it. */
-  readonly sha1: string;
-}
 
 const source = (name: string): string => readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8');
 
@@ -20,10 +13,8 @@ local outcome_kept_ms = ${outcomeKeptMs}
 
 const prelude = limits + source('prelude');
 
-function script(name: string): Script {
-  const lua = `${prelude}\n${source(name)}`;
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
-}
+/** What each takes and gives is said at the head of its .lua file. */
+const script = (name: string): Script => scriptOf(`${prelude}\n${source(name)}`);
 
 export const scripts = {
   open: script('open'),

@@ -1,24 +1,26 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { messageOf } from '../../model/errors.ts';
-import { ApprovalsError } from '../../model/hold.ts';
-import type { Logger } from '../../model/log.ts';
-import type { Secret } from '../../model/secret.ts';
+import { messageOf } from '../model/errors.ts';
+import type { Logger } from '../model/log.ts';
+import type { Secret } from '../model/secret.ts';
+import { RedisError } from './errors.ts';
 import {
   redisCommandTimeoutMs,
   redisConnectTimeoutMs,
   redisDisconnectTimeoutMs,
   redisReconnectMaxMs,
-} from '../limits.ts';
-import type { Script } from './scripts.ts';
+} from './limits.ts';
+import type { Script } from './script.ts';
 
 export interface RedisLinkParts {
   readonly url: Secret;
-  /** The one channel that this process listens to. */
-  readonly channel: string;
+  /** The channels that are listened to. */
+  readonly channels: readonly string[];
+  /** What the link is for, in the log. */
+  readonly purpose: string;
   readonly log: Logger;
-  /** Called for each message on the channel. */
-  message(text: string): void;
-  /** Called whenever messages may have been missed: after each connect, once the channel is subscribed again. */
+  /** Called for each message on one of the channels. */
+  message(text: string, channel: string): void;
+  /** Called whenever messages may have been missed: after each connect, once the channels are subscribed again. */
   missedMessages(): void;
 }
 
@@ -39,21 +41,21 @@ const options = {
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions;
 
-/** Two connections to one Redis: for commands, and for the channel. Both reconnect for as long as it takes. */
+/** Two connections to one Redis: for commands, and for channels. Both reconnect for as long as it takes. */
 export class RedisLink {
   readonly #parts: RedisLinkParts;
   readonly #commands: Redis;
   readonly #subscriber: Redis;
   #closed = false;
 
-  /** @throws ApprovalsError `invalid-url` */
+  /** @throws RedisError `invalid-url` */
   constructor(parts: RedisLinkParts) {
     this.#parts = parts;
     this.#commands = this.#client('commands');
-    this.#subscriber = this.#client('channel');
+    this.#subscriber = this.#client('channels');
     this.#commands.on('ready', () => parts.missedMessages());
     this.#subscriber.on('ready', () => this.#subscribe());
-    this.#subscriber.on('message', (_channel, text) => parts.message(text));
+    this.#subscriber.on('message', (channel, text) => parts.message(text, channel));
   }
 
   /** Resolves once Redis is there or the first attempt to reach it has failed; it is tried again in the background. */
@@ -61,10 +63,10 @@ export class RedisLink {
     await Promise.allSettled([this.#commands.connect(), this.#subscriber.connect()]);
   }
 
-  /** @throws ApprovalsError `unavailable`, `closed` */
+  /** @throws RedisError `unavailable`, `closed` */
   async run(script: Script, prefix: string, args: readonly (string | number)[]): Promise<unknown> {
-    if (this.#closed) throw new ApprovalsError('closed', 'the approvals are closed');
-    if (this.#commands.status !== 'ready') throw new ApprovalsError('unavailable', 'Redis cannot be reached');
+    if (this.#closed) throw new RedisError('closed', 'the connection to Redis is closed');
+    if (this.#commands.status !== 'ready') throw new RedisError('unavailable', 'Redis cannot be reached');
     try {
       return await this.#commands.evalsha(script.sha1, 1, prefix, ...args);
     } catch (error) {
@@ -84,26 +86,26 @@ export class RedisLink {
   }
 
   #client(connection: string): Redis {
-    const { url, log } = this.#parts;
+    const { url, purpose, log } = this.#parts;
     const client = newClient(url);
     // Said once an outage, not once an attempt.
     let away = false;
     client.on('error', (error) => {
-      if (!away) log.warn({ connection, error: errorText(error) }, 'Redis cannot be reached');
+      if (!away) log.warn({ purpose, connection, error: errorText(error) }, 'Redis cannot be reached');
       away = true;
     });
     client.on('ready', () => {
-      if (away) log.info({ connection }, 'Redis can be reached again');
+      if (away) log.info({ purpose, connection }, 'Redis can be reached again');
       away = false;
     });
     return client;
   }
 
   #subscribe(): void {
-    this.#subscriber.subscribe(this.#parts.channel).then(
+    this.#subscriber.subscribe(...this.#parts.channels).then(
       () => this.#parts.missedMessages(),
       (error: unknown) => {
-        this.#parts.log.warn({ error: messageOf(error) }, 'the channel of decisions could not be subscribed');
+        this.#parts.log.warn({ error: messageOf(error) }, 'a channel of Redis could not be subscribed');
         // Without its channel this connection is of no use; the next one subscribes anew.
         if (!this.#closed) this.#subscriber.disconnect(true);
       },
@@ -123,13 +125,13 @@ function newClient(url: Secret): Redis {
   }
 }
 
-const invalidUrl = (): ApprovalsError =>
-  new ApprovalsError('invalid-url', 'the Redis URL is not of the form redis://… or rediss://…');
+const invalidUrl = (): RedisError =>
+  new RedisError('invalid-url', 'the Redis URL is not of the form redis://… or rediss://…');
 
 /** Node gives no message of its own when several addresses were tried in vain. */
 const errorText = (error: unknown): string =>
   error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
 
 /** Without its cause: ioredis hangs the command with its arguments on it, which are statements and values. */
-const unavailable = (error: unknown): ApprovalsError =>
-  new ApprovalsError('unavailable', `Redis did not carry out a command: ${messageOf(error)}`);
+const unavailable = (error: unknown): RedisError =>
+  new RedisError('unavailable', `Redis did not carry out a command: ${messageOf(error)}`);
