@@ -1,4 +1,5 @@
 import type { ListenerName } from '../services/core/model/ids.ts';
+import { workerNumbers } from '../services/core/model/worker.ts';
 import { listenerMetadata } from '../services/edge/ext-authz/listener-metadata.ts';
 import {
   checkTimeoutMs,
@@ -12,6 +13,7 @@ import {
   maxChecks,
   unhealthyCheckIntervalMs,
 } from './limits.ts';
+import type { Workers } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, pipe } from './message.ts';
 import { edgeSocket } from './sockets.ts';
 
@@ -25,7 +27,7 @@ export const edgeService = (listener: ListenerName): EnvoyMessage => ({
 });
 
 /** services/edge on its unix socket. */
-export const edgeCluster = (runDir: string): EnvoyMessage => ({
+export const edgeCluster = ({ workers }: Workers, runDir: string): EnvoyMessage => ({
   name,
   type: 'STATIC',
   connect_timeout: duration(connectTimeoutMs),
@@ -62,6 +64,12 @@ export const edgeCluster = (runDir: string): EnvoyMessage => ({
   ],
   load_assignment: {
     cluster_name: name,
-    endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(edgeSocket(runDir)) } }] }],
+    endpoints: [
+      {
+        lb_endpoints: workerNumbers(workers).map((worker) => ({
+          endpoint: { address: pipe(edgeSocket(runDir, worker)) },
+        })),
+      },
+    ],
   },
 });

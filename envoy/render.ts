@@ -57,11 +57,11 @@ export const renderStandalone = (gateway: GatewaySettings, runDir: string): stri
   });
 
 const listeners = (gateway: GatewaySettings): readonly EnvoyMessage[] =>
-  gateway.listeners.map((settings) => kindOf(settings).listener(settings));
+  gateway.listeners.map((settings) => kindOf(settings).listener(settings, gateway));
 
 const clusters = (gateway: GatewaySettings, runDir: string): readonly EnvoyMessage[] => [
-  edgeCluster(runDir),
-  ...gateway.listeners.map((settings) => kindOf(settings).cluster(settings, runDir)),
+  edgeCluster(gateway, runDir),
+  ...gateway.listeners.map((settings) => kindOf(settings).cluster(settings, gateway, runDir)),
 ];
 
 function kindOf(settings: ListenerSettings): ListenerKind {

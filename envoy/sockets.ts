@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type ListenerName, listenerName } from '../services/core/model/ids.ts';
+import type { WorkerNumber } from '../services/core/model/worker.ts';
 import { EnvoyError } from './errors.ts';
 import { maxSocketPathBytes } from './limits.ts';
 
@@ -9,14 +10,14 @@ import { maxSocketPathBytes } from './limits.ts';
  *
  * @throws EnvoyError `socket-path-too-long`; `bad-listener-name` for a name that would be another socket's
  */
-export const edgeSocket = (runDir: string): string => socket(runDir, 'edge');
+export const edgeSocket = (runDir: string, worker: WorkerNumber): string => socket(runDir, 'edge', worker);
 
-export const adminSocket = (runDir: string): string => socket(runDir, 'envoy-admin');
+export const adminSocket = (runDir: string): string => socket(runDir, 'envoy-admin', null);
 
 /** Names that would share a socket with something else. */
 const taken: readonly ListenerName[] = ['edge', 'envoy-admin'].map(listenerName);
 
-export function engineSocket(runDir: string, listener: ListenerName): string {
+export function engineSocket(runDir: string, listener: ListenerName, worker: WorkerNumber): string {
   if (taken.includes(listener) || !/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(listener)) {
     throw new EnvoyError(
       'bad-listener-name',
@@ -24,11 +25,12 @@ export function engineSocket(runDir: string, listener: ListenerName): string {
         `digits, "-" and "_", and is none of ${taken.join(', ')}.`,
     );
   }
-  return socket(runDir, listener);
+  return socket(runDir, listener, worker);
 }
 
-function socket(runDir: string, name: string): string {
-  const path = join(runDir, `${name}.sock`);
+/** No name has a dot in it, so that no listener's socket is another's of a worker. */
+function socket(runDir: string, name: string, worker: WorkerNumber): string {
+  const path = join(runDir, worker === null ? `${name}.sock` : `${name}.${worker}.sock`);
   const bytes = Buffer.byteLength(path);
   if (bytes > maxSocketPathBytes) {
     throw new EnvoyError(

@@ -1,4 +1,6 @@
 import type { ListenerSettings } from '../services/core/model/settings.ts';
+import { workerNumbers } from '../services/core/model/worker.ts';
+import { probeAnswer } from '../services/protocols/probe.ts';
 import { connectionLog } from './access-log.ts';
 import { edgeService } from './edge-cluster.ts';
 import {
@@ -16,7 +18,7 @@ import {
   listenBacklog,
   unhealthyCheckIntervalMs,
 } from './limits.ts';
-import type { ListenerKind } from './listener-kind.ts';
+import type { ListenerKind, Workers } from './listener-kind.ts';
 import { duration, type EnvoyMessage, extension, pipe } from './message.ts';
 import { engineSocket } from './sockets.ts';
 
@@ -24,7 +26,7 @@ const clusterName = (settings: ListenerSettings): string => `engine_${settings.n
 
 /** A TCP connection, once it has been admitted, is given to a session engine on a unix socket: client speaks first. */
 export const tcpEngine: ListenerKind = {
-  listener: (settings) => ({
+  listener: (settings, gateway) => ({
     name: settings.name,
     stat_prefix: settings.name,
     traffic_direction: 'INBOUND',
@@ -52,17 +54,20 @@ export const tcpEngine: ListenerKind = {
     listener_filters_timeout: duration(firstByteTimeoutMs),
     // Not tcp_proxy's: it would not show the connections that end before their filters are made.
     access_log: [connectionLog(settings.name)],
-    filter_chains: [{ name: settings.name, filters: filters(settings) }],
+    filter_chains: [{ name: settings.name, filters: filters(settings, gateway) }],
   }),
 
-  cluster: (settings, runDir) => ({
+  cluster: (settings, { workers }, runDir) => ({
     name: clusterName(settings),
     type: 'STATIC',
     connect_timeout: duration(connectTimeoutMs),
     per_connection_buffer_limit_bytes: connectionBufferBytes,
     circuit_breakers: { thresholds: [connectionsTo(settings)] },
-    // With half of the engines unhealthy Envoy goes on to use all of them (its default): the only one, too busy to answer the health
-    // check in time, must not be taken for dead; to one that is dead no connection can be made anyway.
+    // Not by the fewest connections: one that has just died has none, and would be chosen first.
+    lb_policy: 'ROUND_ROBIN',
+    // Only when none is healthy does Envoy use them all: the only one, too busy to answer the health check in time, must not be taken
+    // for dead; to one that is dead no connection can be made anyway.
+    common_lb_config: { healthy_panic_threshold: { value: 1 } },
     health_checks: [
       {
         timeout: duration(healthCheckTimeoutMs),
@@ -71,8 +76,11 @@ export const tcpEngine: ListenerKind = {
         unhealthy_interval: duration(unhealthyCheckIntervalMs),
         unhealthy_threshold: 2,
         healthy_threshold: 1,
-        // Connects and closes without a byte, not even a PROXY header: engines take that for a probe.
-        tcp_health_check: {},
+        // What is sent comes behind a PROXY header that says LOCAL, and that is what engines answer.
+        tcp_health_check: {
+          send: { text: '00' },
+          receive: [{ text: Buffer.from(probeAnswer).toString('hex') }],
+        },
       },
     ],
     outlier_detection: {
@@ -81,6 +89,9 @@ export const tcpEngine: ListenerKind = {
       base_ejection_time: duration(ejectionMs),
       max_ejection_time: duration(ejectionMs),
       max_ejection_percent: 100,
+      // By comparison with the others (from five on): the busiest is not dead.
+      enforcing_success_rate: 0,
+      enforcing_local_origin_success_rate: 0,
     },
     transport_socket: extension(
       'envoy.transport_sockets.upstream_proxy_protocol',
@@ -95,7 +106,13 @@ export const tcpEngine: ListenerKind = {
     ),
     load_assignment: {
       cluster_name: clusterName(settings),
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(engineSocket(runDir, settings.name)) } }] }],
+      endpoints: [
+        {
+          lb_endpoints: workerNumbers(workers).map((worker) => ({
+            endpoint: { address: pipe(engineSocket(runDir, settings.name, worker)) },
+          })),
+        },
+      ],
     },
   }),
 };
@@ -107,7 +124,7 @@ function connectionsTo({ maxConnections }: ListenerSettings): EnvoyMessage {
 }
 
 /** In this order: the cheap limits first, then the question, and the engine is not connected to before the answer. */
-const filters = (settings: ListenerSettings): readonly EnvoyMessage[] => [
+const filters = (settings: ListenerSettings, { workers }: Workers): readonly EnvoyMessage[] => [
   extension(
     'envoy.filters.network.connection_limit',
     'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
@@ -137,6 +154,8 @@ const filters = (settings: ListenerSettings): readonly EnvoyMessage[] => [
     // By default tcp_proxy connects at once, and engine and client exchange bytes before Check has answered.
     upstream_connect_mode: 'ON_DOWNSTREAM_DATA',
     max_early_data_bytes: connectionBufferBytes,
+    // From a worker that has just died to the next: nothing of the client's has been sent by then.
+    max_connect_attempts: workers,
     idle_timeout: duration(settings.idleTimeoutMs),
   }),
 ];

@@ -2,13 +2,14 @@
  * One gateway process, wired by hand: config -> stores -> checkpoint -> protocols -> servers. The only file that knows
  * everything. Started by `sallyport up`, or by whoever supervises instead: `node services/main.ts --config FILE`.
  */
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { edgeSocket, engineSocket } from '../envoy/sockets.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { recorded } from './console/api/parts.ts';
 import { type Api, startApi } from './console/api/server.ts';
 import { type FromGateway, toGateway } from './console/process-messages.ts';
 import { consoleSocket, runFolder } from './console/run-folder.ts';
@@ -25,22 +26,25 @@ import { systemClock } from './core/model/clock.ts';
 import { messageOf } from './core/model/errors.ts';
 import type { ListenerName, TargetName } from './core/model/ids.ts';
 import type { Logger } from './core/model/log.ts';
+import { noPeers, type Peers } from './core/model/peers.ts';
 import { matchesPrincipal } from './core/model/principal-pattern.ts';
 import { type Problem, problemText } from './core/model/problem.ts';
 import type { ListenerSettings, Settings } from './core/model/settings.ts';
+import { processNameOf, type WorkerNumber } from './core/model/worker.ts';
 import { PolicySet } from './core/policy/policy-set.ts';
 import { PolicyStore } from './core/policy/policy-store.ts';
+import { answerOf, type OwnProcess } from './core/registry/own-process.ts';
+import { RedisPeers } from './core/registry/redis-peers.ts';
+import { SessionRegistry } from './core/registry/session-registry.ts';
 import { createProcessLogger, type LogLevel, logLevels } from './core/telemetry/logger.ts';
 import { createTelemetry } from './core/telemetry/telemetry.ts';
 import { startEdge } from './edge/server.ts';
 import { type GatewayFiles, loadGatewayFiles } from './gateway-files.ts';
 import { drainMs } from './limits.ts';
+import { maskingKey } from './masking-key.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
 import type { Engine, EngineServices, ListenerTls, Protocol } from './protocols/protocol.ts';
-
-/** Names the process's chain in the trail; several workers of one machine will each have their own. */
-const processName = 'gateway';
 
 const { version } = packageJson;
 const clock = systemClock;
@@ -94,19 +98,6 @@ class Live {
 const servedListeners = ({ gateway }: Settings): ReadonlyMap<ListenerName, Served> =>
   new Map(gateway.listeners.map((listener) => [listener.name, served(listener)]));
 
-/** 256 bits, made once and kept: pseudonyms must be the same after a restart. */
-async function maskingKey(stateDir: string): Promise<KeyObject> {
-  const folder = join(stateDir, 'keys');
-  const path = join(folder, 'masking.key');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(path, randomBytes(32).toString('base64'), { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  return createSecretKey(Buffer.from(await readFile(path, 'utf8'), 'base64'));
-}
-
 const tell = (message: FromGateway): void => {
   process.send?.(message);
 };
@@ -126,12 +117,20 @@ async function drain(engines: readonly Engine[], hurry: AbortSignal): Promise<vo
   timer.cancel();
 }
 
+/** Which of the gateway's processes this is. */
+interface Place {
+  readonly worker: WorkerNumber;
+  readonly workers: number;
+}
+
 async function startGateway(
   config: string,
   files: GatewayFiles,
   settings: Settings,
+  { worker, workers }: Place,
   log: Logger,
 ): Promise<Gateway> {
+  const processName = processNameOf(worker);
   const { stateDir } = settings.gateway;
   const runDir = runFolder(stateDir);
   await mkdir(runDir, { recursive: true, mode: 0o700 });
@@ -159,6 +158,18 @@ async function startGateway(
       ? new EmbeddedApprovals({ journal: join(stateDir, 'approvals.jsonl'), maxOpenPerPrincipal, clock, log })
       : await RedisApprovals.start({ url: redisUrl, maxOpenPerPrincipal, clock, log });
 
+  const shared =
+    redisUrl === null
+      ? null
+      : await RedisPeers.start({
+          url: redisUrl,
+          name: `${processName} on ${hostname()}`,
+          workers,
+          clock,
+          log,
+        });
+  const peers: Peers = shared ?? noPeers;
+
   const identity = new GatewayIdentity(settings.identity, clock, log);
   const policies = new PolicyStore(PolicySet.none, clock.nowMs());
   const replacePolicies = (loaded: GatewayFiles['policies']): void => {
@@ -185,6 +196,9 @@ async function startGateway(
     clock,
     log,
     process: processName,
+    gateway: `${hostname()} ${stateDir}`,
+    workers,
+    peers,
     lockout: settings.identity.lockout,
     credentialGraceMs: settings.identity.credentialGraceMs,
     disabled: (principal) =>
@@ -208,6 +222,7 @@ async function startGateway(
       oauth: (listener) => live.listeners.get(listener)?.settings.oauth ?? null,
       readCertificate: verifiedCertificate,
       target: (name) => live.target(protocol.name, name),
+      tellOthers: (news) => void peers.tell({ ...news, protocol: protocol.name }),
     };
     engines.set(protocol.name, protocol.createEngine(services));
   }
@@ -228,21 +243,43 @@ async function startGateway(
     ] of live.listeners) {
       const engine = engines.get(protocol);
       if (engine === undefined || intakes.has(listener)) continue;
-      const path = engineSocket(runDir, listener);
+      const path = engineSocket(runDir, listener, worker);
       intakes.set(listener, await openIntake({ path, listener, engine, clock, log }));
     }
   };
   await serveListeners();
 
-  const edge = await startEdge({ socketPath: edgeSocket(runDir), checkpoint, log });
+  const edge = await startEdge({ socketPath: edgeSocket(runDir, worker), checkpoint, log });
+  const startedAtMs = clock.nowMs();
+  const own: OwnProcess = {
+    name: redisUrl === null ? processName : `${processName} on ${hostname()}`,
+    status: () => {
+      const { version: policyVersion, refused } = policies.status();
+      const sessions = checkpoint.sessions().length;
+      const trailWritable = trail.writable;
+      return { version, startedAtMs, sessions, trailWritable, policyVersion, policyRefused: refused };
+    },
+    sessions: () => checkpoint.sessions(),
+    async kill(session, by, reason) {
+      if (!checkpoint.kill(session, by, reason)) return 'not-here';
+      return (await recorded(trail)) ? 'recorded' : 'unrecorded';
+    },
+  };
+  shared?.serve({
+    answer: (question) => answerOf(own, question),
+    told: (news) => {
+      checkpoint.told(news);
+      if ('protocol' in news) engines.get(news.protocol)?.told(news);
+    },
+  });
   const api: Api = await startApi({
-    socketPath: consoleSocket(stateDir),
+    socketPath: consoleSocket(stateDir, worker),
     version,
     stateDir,
     identity,
     approvals,
     trail,
-    checkpoint,
+    registry: new SessionRegistry(own, peers),
     policyStatus: () => policies.status(),
     consoleSettings: () => live.settings.console,
     listeners: () => live.settings.gateway.listeners,
@@ -254,7 +291,7 @@ async function startGateway(
 
   /** What cannot change without a new process; said once a reload finds it changed. */
   const fixed = ({ gateway, approvals: store, audit }: Settings): string =>
-    JSON.stringify([gateway.stateDir, store, audit]);
+    JSON.stringify([gateway.stateDir, gateway.workers, store, audit]);
 
   const reload = async (): Promise<void> => {
     const loaded = await loadGatewayFiles(config, { protocols, env: process.env, clock });
@@ -267,7 +304,7 @@ async function startGateway(
     if (fixed(loaded.settings) !== fixed(live.settings)) {
       log.warn(
         {},
-        'stateDir, approvals or audit have changed: that takes a restart; the rest is in force now',
+        'stateDir, workers, approvals or audit have changed: that takes a restart; the rest is in force now',
       );
     }
     const settingsChanged = !isDeepStrictEqual(loaded.settings.gateway, live.settings.gateway);
@@ -297,7 +334,7 @@ async function startGateway(
       for (const intake of intakes.values()) intake.close();
       await Promise.all([...engines.values()].map((engine) => engine.close()));
       checkpoint.close();
-      await Promise.all([edge.close(), api.close(), approvals.close(), transcripts.close()]);
+      await Promise.all([edge.close(), api.close(), approvals.close(), shared?.close(), transcripts.close()]);
       trail.append({ kind: 'gateway-stopped', why: 'it was told to stop' });
       await trail.close();
       await telemetry.shutdown();
@@ -314,10 +351,30 @@ function logLevel(text: string): LogLevel {
   return found;
 }
 
+/** By `--worker 2 --workers 3`; without them, the only one. */
+function placeOf(worker: string | undefined, workers: string | undefined): Place {
+  if (worker === undefined && workers === undefined) return { worker: null, workers: 1 };
+  const [number, count] = [Number(worker), Number(workers)];
+  if (Number.isInteger(number) && Number.isInteger(count) && 1 <= number && number <= count && count > 1) {
+    return { worker: number, workers: count };
+  }
+  throw new Error('--worker is a number from 1 to --workers, of which there are at least 2');
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      'log-level': { type: 'string' },
+      worker: { type: 'string' },
+      workers: { type: 'string' },
+    },
+  });
   const config = values.config ?? 'sallyport.yaml';
-  const log = createProcessLogger(logLevel(values['log-level'] ?? 'info')).child({ process: processName });
+  const place = placeOf(values.worker, values.workers);
+  const log = createProcessLogger(logLevel(values['log-level'] ?? 'info')).child({
+    process: processNameOf(place.worker),
+  });
   const files = await loadGatewayFiles(config, { protocols, env: process.env, clock });
   const broken = files.settings === null || files.policies.policies === null;
   const problems: readonly Problem[] = files.problems;
@@ -330,7 +387,7 @@ async function main(): Promise<void> {
     process.exitCode = configBroken;
     return process.disconnect?.();
   }
-  const gateway = await startGateway(config, files, files.settings, log);
+  const gateway = await startGateway(config, files, files.settings, place, log);
 
   const hurry = new AbortController();
   let stopping = false;

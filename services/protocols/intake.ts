@@ -12,6 +12,7 @@ import { messageOf, SallyportError } from '../core/model/errors.ts';
 import type { ListenerName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import { ByteSource, ByteSourceError } from './byte-source.ts';
+import { probeAnswer } from './probe.ts';
 import type { Engine } from './protocol.ts';
 import { clearStaleSocket } from './unix-socket.ts';
 
@@ -115,7 +116,7 @@ async function receive({ listener, engine, clock, log }: IntakeParts, socket: So
   try {
     const { command, source } = await takeProxyHeader(bytes);
     const rest = bytes.release();
-    if (command === 'local') return void socket.destroy();
+    if (command === 'local') return void socket.end(probeAnswer);
     if (source === null) throw new ProxyHeaderError('no-address', 'the PROXY header names no IP address');
     if (rest.length > 0) socket.unshift(rest);
     engine.accept({ socket, source, listener });

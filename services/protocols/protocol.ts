@@ -79,11 +79,22 @@ export interface EngineServices<Target> {
   readCertificate(peer: X509Certificate): VerifiedCertificate;
   /** The target of this name with this protocol, as the config says now. */
   target(name: TargetName): Target | null;
+  /** Tells the engines of this protocol in all other gateway processes. */
+  tellOthers(news: EngineNews): void;
 }
+
+/** What engines of one protocol in several processes tell each other. */
+export type EngineNews =
+  /** A client asked to stop what another of its connections runs, and none of them is here. */
+  | { readonly kind: 'cancel'; readonly key: string }
+  /** A session has changed definitions at a target. */
+  | { readonly kind: 'definitions-changed'; readonly target: TargetName };
 
 /** A protocol at work in one process. */
 export interface Engine {
   accept(connection: AcceptedConnection): void;
+  /** Another process has told this. */
+  told(news: EngineNews): void;
   /**
    * Opens no more sessions. What runs is finished, what waits for a person is deferred, then each session ends in the protocol's own
    * words for "shutting down". Resolves when none is left; whoever cannot wait so long calls `close`.

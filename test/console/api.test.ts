@@ -419,6 +419,7 @@ describe('sessions', () => {
     expect(json['items']).toContainEqual({
       id,
       protocol: 'sql',
+      process: 'gateway-1',
       target: 'shop',
       principal: { issuer: gateway.issuer.url, subject: 'agent-9', kind: 'agent', actsFor: [] },
       source: '10.1.2.3:50000',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recorded } from '../../services/console/api/parts.ts';
 import { type Api, type ApiOptions, startApi } from '../../services/console/api/server.ts';
 import { consoleSocket, runFolder } from '../../services/console/run-folder.ts';
 import { EmbeddedApprovals } from '../../services/core/approvals/store/embedded.ts';
@@ -16,11 +17,14 @@ import { GatewayIdentity } from '../../services/core/identity/identity.ts';
 import { systemClock } from '../../services/core/model/clock.ts';
 import type { HoldRequest } from '../../services/core/model/hold.ts';
 import { type HoldId, listenerName } from '../../services/core/model/ids.ts';
+import { noPeers } from '../../services/core/model/peers.ts';
 import type { Principal } from '../../services/core/model/principal.ts';
 import { matchesPrincipal } from '../../services/core/model/principal-pattern.ts';
 import { Secret } from '../../services/core/model/secret.ts';
 import type { ConsoleSettings } from '../../services/core/model/settings.ts';
 import { PolicyStore } from '../../services/core/policy/policy-store.ts';
+import type { OwnProcess } from '../../services/core/registry/own-process.ts';
+import { SessionRegistry } from '../../services/core/registry/session-registry.ts';
 import { telemetryOff } from '../../services/core/telemetry/off.ts';
 import { recordingLog, request } from '../core/approvals/people.ts';
 import { principal } from '../core/policy/actors.ts';
@@ -106,6 +110,9 @@ export async function startConsole(): Promise<TestConsole> {
     clock,
     log,
     process: 'gateway-1',
+    gateway: 'test',
+    workers: 1,
+    peers: noPeers,
     lockout: { failures: 5, windowMs: 60_000, lockMs: 60_000 },
     credentialGraceMs: 0,
     sources: () => null,
@@ -113,8 +120,24 @@ export async function startConsole(): Promise<TestConsole> {
     openTranscript: (session, { principal, target, protocol }) =>
       transcripts.open({ session, principal, target, protocol }),
   });
+  const own: OwnProcess = {
+    name: 'gateway-1',
+    status: () => ({
+      version: '0.0.0-test',
+      startedAtMs: clock.nowMs(),
+      sessions: checkpoint.sessions().length,
+      trailWritable: trail.writable,
+      policyVersion: store.version,
+      policyRefused: store.status().refused,
+    }),
+    sessions: () => checkpoint.sessions(),
+    async kill(session, by, reason) {
+      if (!checkpoint.kill(session, by, reason)) return 'not-here';
+      return (await recorded(trail)) ? 'recorded' : 'unrecorded';
+    },
+  };
   const options: ApiOptions = {
-    socketPath: consoleSocket(stateDir),
+    socketPath: consoleSocket(stateDir, null),
     version: '0.0.0-test',
     stateDir,
     identity: new GatewayIdentity(
@@ -132,7 +155,7 @@ export async function startConsole(): Promise<TestConsole> {
     consoleSettings: () => consoleSettings,
     approvals,
     trail,
-    checkpoint,
+    registry: new SessionRegistry(own, noPeers),
     policyStatus: () => store.status(),
     listeners: () => [listenerSettings('inside', { protocol: 'sql' })],
     clock,

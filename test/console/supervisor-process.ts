@@ -46,7 +46,8 @@ process.on('SIGHUP', () => supervisor.reload());
 try {
   await supervisor.start();
   const port = (await supervisor.addresses()).get(listenerName('pg'))?.port;
-  say('up', { ...supervisor.pids, port });
+  const { gateway, envoy } = supervisor.pids;
+  say('up', { gateway: gateway.length === 1 ? gateway[0] : gateway, envoy, port });
 } catch (error) {
   say('failed', { error: String(error), problems: Reflect.get(Object(error), 'problems') });
 }

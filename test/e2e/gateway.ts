@@ -59,7 +59,8 @@ export interface GatewayOptions {
   readonly policy?: string;
   /** Where Envoy listens; by default on any port, which is another one when Envoy is started again. */
   readonly port?: number;
-  /** Further keys of the listener, of identity, of the config's top level, of the target; YAML lines. */
+  /** Further keys of the gateway, of its listener, of identity, of the config's top level, of the target; YAML lines. */
+  readonly gateway?: readonly string[];
   readonly listener?: readonly string[];
   readonly identity?: readonly string[];
   readonly config?: readonly string[];
@@ -258,6 +259,7 @@ function configOf(options: GatewayOptions, issuer: TestIssuer, postgres: Postgre
   return `\
 gateway:
   stateDir: state
+${indented(options.gateway ?? [], 2)}\
   listeners:
     - name: postgres
       protocol: postgres

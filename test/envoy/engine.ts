@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { probeAnswer } from '../../services/protocols/probe.ts';
 
 /** One connection that an engine has taken, as it came out of Envoy. */
 export interface EngineConnection {
@@ -8,9 +9,9 @@ export interface EngineConnection {
   received: Buffer;
 }
 
-/** A session engine that says what has happened to it; connections without a byte are Envoy's health checks. */
+/** A session engine that says what has happened to it. */
 export interface Engine {
-  /** Connections that brought at least a byte. */
+  /** Connections that brought at least a byte and were no health check of Envoy's. */
   readonly sessions: readonly EngineConnection[];
   /** Connections of any kind. */
   readonly accepted: number;
@@ -39,6 +40,10 @@ export async function startEngine({ path, greeting }: EngineOptions): Promise<En
     if (greeting !== undefined) socket.write(greeting);
     const session: EngineConnection = { socket, received: Buffer.alloc(0) };
     socket.on('data', (data) => {
+      if (isProbe(session.received, data)) {
+        socket.end(probeAnswer);
+        return;
+      }
       if (session.received.length === 0) sessions.push(session);
       const echoed = Math.max(session.received.length, proxyHeaderBytes);
       session.received = Buffer.concat([session.received, data]);
@@ -63,6 +68,9 @@ export async function startEngine({ path, greeting }: EngineOptions): Promise<En
     },
   };
 }
+
+/** The first bytes are a PROXY v2 header that says LOCAL: a connection of Envoy's own. */
+const isProbe = (received: Buffer, data: Buffer): boolean => received.length === 0 && data[12] === 0x20;
 
 /** A PROXY protocol v2 header for TCP over IPv4 without TLVs (the specification's section 2.2). */
 export const proxyHeaderBytes = 28;

@@ -36,6 +36,7 @@ export const listenerSettings = (
 
 export const gatewaySettings = (...listeners: readonly ListenerSettings[]): GatewaySettings => ({
   stateDir: '/var/lib/sallyport',
+  workers: 1,
   listeners,
   envoy: { admin: null, concurrency: 1 },
 });

@@ -1,33 +1,11 @@
-import type { SourceAddress } from '../../core/model/address.ts';
 import type { Clock } from '../../core/model/clock.ts';
 import type { Approvals } from '../../core/model/hold.ts';
-import type { SessionId, TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
-import type { Party, Principal } from '../../core/model/principal.ts';
 import type { Problem } from '../../core/model/problem.ts';
 import type { ConsoleSettings, ListenerSettings } from '../../core/model/settings.ts';
 import type { Trail } from '../../core/model/trail-entry.ts';
+import type { SessionRegistry } from '../../core/registry/session-registry.ts';
 import type { CallerParts } from './caller.ts';
-
-/** An open session, as `core/checkpoint` knows it. */
-export interface OpenSession {
-  readonly id: SessionId;
-  readonly principal: Principal;
-  readonly target: TargetName;
-  readonly protocol: string;
-  readonly source: SourceAddress;
-  readonly openedAtMs: number;
-  readonly lastActiveMs: number;
-  readonly actions: number;
-}
-
-/** What the API asks of `core/checkpoint`. */
-export interface ConsoleCheckpoint {
-  /** Of this process, oldest first. */
-  sessions(): readonly OpenSession[];
-  /** Records it and ends the session. False when there is none of this id here. */
-  kill(id: SessionId, by: Party, reason: string): boolean;
-}
 
 /** The policies in force and what the last load found; `PolicyStore.status` has this shape. */
 export interface ConsolePolicyStatus {
@@ -45,7 +23,7 @@ export interface ApiParts extends CallerParts {
   readonly stateDir: string;
   readonly approvals: Pick<Approvals, 'list' | 'show' | 'vote'>;
   readonly trail: Trail;
-  readonly checkpoint: ConsoleCheckpoint;
+  readonly registry: Pick<SessionRegistry, 'sessions' | 'openAmong' | 'kill' | 'processes'>;
   policyStatus(): ConsolePolicyStatus;
   consoleSettings(): ConsoleSettings;
   listeners(): readonly ListenerSettings[];

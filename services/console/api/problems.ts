@@ -22,6 +22,7 @@ export const problemKinds = {
   busy: [503, 'Too many requests at a time'],
   'timed-out': [503, 'The answer took too long'],
   'identity-unavailable': [503, 'The token cannot be verified now'],
+  'processes-silent': [503, 'Not every gateway process has answered'],
   'approvals-unavailable': [503, 'The approvals cannot be reached'],
   'trail-unavailable': [503, 'The trail cannot be written'],
   'transcripts-unavailable': [503, 'The transcripts cannot be read'],

@@ -41,6 +41,22 @@ export const whoamiSchema = z
   .meta({ description: 'Whom the token stands for' });
 export type Whoami = Wire<typeof whoamiSchema>;
 
+const silent = z
+  .array(z.string())
+  .meta({ description: 'Gateway processes that did not answer, so that what they have is missing here' });
+
+const process = z
+  .strictObject({
+    process: z.string().meta({ description: 'Its name, and that of its machine where several share Redis' }),
+    version: z.string(),
+    startedAt: time,
+    sessions: z.int().meta({ description: 'Open in it' }),
+    trailWritable: z.boolean(),
+    policyVersion: z.string(),
+    policyRefused: z.boolean().meta({ description: 'Whether its last load of policies was refused' }),
+  })
+  .meta({ description: 'A gateway process' });
+
 const fileProblem = z
   .strictObject({
     severity: z.enum(['error', 'warning']),
@@ -65,7 +81,9 @@ export const statusSchema = z
       problems: z.array(fileProblem),
     }),
     trail: z.strictObject({
-      writable: z.boolean().meta({ description: 'While it is false, every new action is refused' }),
+      writable: z.boolean().meta({
+        description: 'False when a process cannot write its chain, and refuses every new action',
+      }),
     }),
     listeners: z.array(
       z.strictObject({
@@ -76,13 +94,15 @@ export const statusSchema = z
         tls: z.boolean(),
       }),
     ),
-    sessions: z.int().meta({ description: 'Open in this process' }),
+    sessions: z.int().meta({ description: 'Open in all processes that answered' }),
     openHolds: z
       .int()
       .nullable()
       .meta({ description: 'Of all gateways that share the approvals; null while they cannot be reached' }),
+    processes: z.array(process).meta({ description: 'Of this gateway, and of all that share its Redis' }),
+    silent,
   })
-  .meta({ description: 'How this gateway process is' });
+  .meta({ description: 'How the gateway is; listeners and policies are those of the process that answers' });
 export type Status = Wire<typeof statusSchema>;
 
 export const holdStates = ['open', 'approved', 'used', 'rejected', 'expired', 'withdrawn'] as const;
@@ -202,6 +222,7 @@ export const sessionSchema = z
     openedAt: time,
     lastActiveAt: time,
     actions: z.int(),
+    process: z.string().meta({ description: 'The gateway process that serves it' }),
   })
   .meta({ description: 'A session that is open now' });
 export type Session = Wire<typeof sessionSchema>;
@@ -223,7 +244,10 @@ export const transcriptSummarySchema = z
     session: z.string(),
     bytes: z.int(),
     changedAt: time.meta({ description: 'When it was last written to' }),
-    live: z.boolean().meta({ description: 'Whether the session is open in this process' }),
+    live: z.boolean().nullable().meta({
+      description:
+        'Whether the session is open; null when that is not known, since not every process answered',
+    }),
     header: z
       .strictObject({ principal, target: z.string(), protocol: z.string(), started: z.string() })
       .nullable()
@@ -239,7 +263,9 @@ const page = <Item extends z.ZodType>(items: Item) =>
   });
 
 export const holdPageSchema = page(holdSummarySchema).meta({ description: 'Holds, newest first' });
-export const sessionPageSchema = page(sessionSchema).meta({ description: 'Open sessions, oldest first' });
+export const sessionPageSchema = page(sessionSchema)
+  .extend({ silent })
+  .meta({ description: 'Open sessions, oldest first' });
 export const transcriptPageSchema = page(transcriptSummarySchema).meta({
   description: 'Transcripts, newest day first',
 });
@@ -252,6 +278,7 @@ export const namedSchemas = {
   Roles: roles,
   Whoami: whoamiSchema,
   FileProblem: fileProblem,
+  Process: process,
   Status: statusSchema,
   HoldSummary: holdSummarySchema,
   Hold: holdSchema,

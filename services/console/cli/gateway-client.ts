@@ -1,38 +1,50 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { z } from 'zod';
 import { messageOf } from '../../core/model/errors.ts';
 import { type ProblemDocument, problemSchema } from '../api/problems.ts';
 import type { Wire } from '../api/schemas.ts';
 import { CliError, type CliErrorCode } from './errors.ts';
 import { answerTimeoutMs, maxAnswerBytes, maxTranscriptBytes } from './limits.ts';
-import { type PlaceOptions, socketPath } from './state-folder.ts';
+import { type PlaceOptions, socketPaths } from './state-folder.ts';
 import { personToken } from './token-store.ts';
 
-/** Whether the gateway answers and can write its trail; without a token, for watchdogs. @throws CliError `unreachable` */
+/**
+ * Whether one of the gateway's processes answers and can write its chain; without a token, for watchdogs: one of several that has
+ * died is started again by its supervisor, and is no reason to start all of them again.
+ * @throws CliError `unreachable`
+ */
 export async function gatewayIsHealthy(place: PlaceOptions): Promise<boolean> {
-  const socket = socketPath(place);
-  const asked = request({ socketPath: socket, path: '/health', agent: false, timeout: answerTimeoutMs });
-  asked.end();
-  const response = await responseTo(asked, socket);
-  response.resume();
-  return response.statusCode === 204;
+  let failure: unknown = null;
+  let answered = false;
+  for (const socket of socketPaths(place)) {
+    try {
+      const response = await responseTo(socket, { path: '/health' }, null);
+      response.resume();
+      if (response.statusCode === 204) return true;
+      answered = true;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (!answered) throw failure;
+  return false;
 }
 
 /** Speaks to the gateway's own API, as the person who has logged in. */
 export class GatewayClient {
-  readonly #socket: string;
+  readonly #sockets: readonly string[];
   readonly #authorization: string;
 
-  private constructor(socket: string, authorization: string) {
-    this.#socket = socket;
+  private constructor(sockets: readonly string[], authorization: string) {
+    this.#sockets = sockets;
     this.#authorization = authorization;
   }
 
   /** @throws CliError `not-permitted` when nobody is logged in; `config` when the gateway cannot be found */
   static async open(place: PlaceOptions): Promise<GatewayClient> {
-    const socket = socketPath(place);
+    const sockets = socketPaths(place);
     const token = await personToken(process.env, Date.now());
-    return new GatewayClient(socket, `Bearer ${token.reveal()}`);
+    return new GatewayClient(sockets, `Bearer ${token.reveal()}`);
   }
 
   /** @throws CliError */
@@ -68,30 +80,46 @@ export class GatewayClient {
       authorization: this.#authorization,
       ...(body !== null && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     };
-    const options = {
-      socketPath: this.#socket,
-      method,
-      path,
-      headers,
-      agent: false,
-      timeout: answerTimeoutMs,
-    };
-    const asked = request(options);
-    asked.end(body ?? undefined);
-    const response = await responseTo(asked, this.#socket);
+    const response = await this.#response({ method, path, headers }, body);
     const text = await bodyOf(response, path, maxBytes);
     if (response.statusCode === 200) return text;
     throw refusalOf(text, path);
   }
+
+  /** Of the first process that listens: nothing has been asked of one that does not. @throws CliError */
+  async #response(
+    wanted: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
+    body: string | null,
+  ): Promise<IncomingMessage> {
+    let failure: unknown = null;
+    for (const socket of this.#sockets) {
+      try {
+        return await responseTo(socket, wanted, body);
+      } catch (error) {
+        if (!(error instanceof CliError && nobodyListens(error.cause))) throw error;
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
 }
 
 /** @throws CliError `unreachable`, `not-permitted` */
-const responseTo = (asked: ClientRequest, socket: string): Promise<IncomingMessage> =>
+const responseTo = (
+  socket: string,
+  wanted: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
+  body: string | null,
+): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
+    const asked = request({ ...wanted, socketPath: socket, agent: false, timeout: answerTimeoutMs });
     asked.once('response', resolve);
     asked.once('timeout', () => asked.destroy(new Error(`it did not answer within ${answerTimeoutMs} ms`)));
     asked.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(socket, error)));
+    asked.end(body ?? undefined);
   });
+
+const nobodyListens = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
 
 async function bodyOf(response: IncomingMessage, path: string, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -123,8 +151,7 @@ function unreachable(socket: string, error: NodeJS.ErrnoException): CliError {
       { cause: error },
     );
   }
-  const why =
-    error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message;
+  const why = nobodyListens(error) ? 'nobody listens there' : error.message;
   return new CliError(
     'unreachable',
     `The gateway cannot be reached at ${socket}: ${why}.`,

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { defaults } from '../../core/config/defaults.ts';
 import { loadStateDir } from '../../core/config/load-section.ts';
-import { consoleSocket } from '../run-folder.ts';
+import { consoleSocket, consoleSockets, runFolder } from '../run-folder.ts';
 import { CliError } from './errors.ts';
 import { configFile } from './options.ts';
 import { problemLine } from './problem-line.ts';
@@ -27,5 +27,20 @@ export function stateFolder({ config }: PlaceOptions): string {
   );
 }
 
-export const socketPath = (options: PlaceOptions): string =>
-  options.socket === undefined ? consoleSocket(stateFolder(options)) : resolve(options.socket);
+/** Where the gateway's API may listen: one socket for each worker, all of which give the same answers. */
+export function socketPaths(options: PlaceOptions): readonly [string, ...string[]] {
+  if (options.socket !== undefined) return [resolve(options.socket)];
+  const stateDir = stateFolder(options);
+  const folder = runFolder(stateDir);
+  const [first, ...others] = consoleSockets(namesIn(folder)).map((name) => join(folder, name));
+  return first === undefined ? [consoleSocket(stateDir, null)] : [first, ...others];
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Not there, or not to be looked into: whoever connects learns which, and says so.
+    return [];
+  }
+}

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../../core/model/clock.ts';
 import { messageOf } from '../../core/model/errors.ts';
 import type { Logger } from '../../core/model/log.ts';
+import type { WorkerNumber } from '../../core/model/worker.ts';
 import type { LogLevel } from '../../core/telemetry/logger.ts';
 import { type FromGateway, fromGateway, type ToGateway } from '../process-messages.ts';
 import { stopMs, terminateMs } from './limits.ts';
@@ -10,6 +11,9 @@ export interface GatewayChildOptions {
   /** The program of a gateway process: services/main.ts. */
   readonly entry: string;
   readonly configFile: string;
+  readonly worker: WorkerNumber;
+  /** How many there are. */
+  readonly workers: number;
   readonly logLevel: LogLevel;
   readonly log: Logger;
   readonly clock: Clock;
@@ -37,6 +41,9 @@ export class GatewayChild {
         options.entry,
         ...['--config', options.configFile],
         ...['--log-level', options.logLevel],
+        ...(options.worker === null
+          ? []
+          : ['--worker', String(options.worker), '--workers', String(options.workers)]),
       ],
       {
         // Its output is ours; the channel is how it is told to stop, and how it learns that we are gone.

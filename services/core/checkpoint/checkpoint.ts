@@ -5,6 +5,7 @@ import type { Deny, Reason } from '../model/decision.ts';
 import type { Approvals } from '../model/hold.ts';
 import { type ListenerName, newSessionId, type SessionId } from '../model/ids.ts';
 import type { Logger } from '../model/log.ts';
+import type { News, Peers } from '../model/peers.ts';
 import type { Party, Principal } from '../model/principal.ts';
 import type { Telemetry } from '../model/telemetry.ts';
 import type { Trail, TrailPrincipal } from '../model/trail-entry.ts';
@@ -24,6 +25,10 @@ export interface CheckpointParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly process: string;
+  /** Names the gateway whose workers share one limit of commands; the same in all of them. */
+  readonly gateway: string;
+  readonly workers: number;
+  readonly peers: Peers;
   readonly lockout: LockoutTerms;
   readonly credentialGraceMs: number;
   /** The addresses that may connect to this listener at all; null is every one. */
@@ -54,7 +59,12 @@ export class GatewayCheckpoint implements Checkpoint {
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
     this.#lockout = new Lockout(parts.lockout, parts.clock);
-    this.#rate = new RateLimit(parts.clock);
+    const { gateway, process: by, workers, peers } = parts;
+    this.#rate = new RateLimit(parts.clock, {
+      workers,
+      borrow: (rateKey, perMinute) =>
+        void peers.tell({ kind: 'commands-wanted', gateway, by, rateKey, perMinute }),
+    });
     this.#sweep = this.#sweepLater();
   }
 
@@ -85,8 +95,44 @@ export class GatewayCheckpoint implements Checkpoint {
   }
 
   loginRefused(connection: Connection, reason: Reason, message: string): void {
-    if (reason === 'unauthenticated') this.#lockout.failed(connection.source.ip);
+    if (reason === 'unauthenticated') this.#loginFailed(connection.source.ip);
     this.#recordRefusal(connection, reason, message);
+  }
+
+  /** Counted by all processes. When the others cannot be told it counts for each of them: more of them do not give more guesses. */
+  #loginFailed(ip: string): void {
+    const { peers } = this.#parts;
+    this.#lockout.failed(ip);
+    void peers.tell({ kind: 'login-failed', ip }).then((told) => {
+      if (!told) this.#lockout.failed(ip, peers.count);
+    });
+  }
+
+  /** What another gateway process has told. */
+  told(news: News): void {
+    const { gateway, process, peers } = this.#parts;
+    switch (news.kind) {
+      case 'login-failed':
+        return this.#lockout.failed(news.ip);
+      case 'login-succeeded':
+        return void this.#lockout.succeeded(news.ip);
+      case 'commands-wanted': {
+        if (news.gateway !== gateway) return;
+        const { rateKey, perMinute, by: to } = news;
+        const commands = this.#rate.lend(rateKey, perMinute);
+        if (commands > 0)
+          void peers.tell({ kind: 'commands-lent', gateway, to, rateKey, perMinute, commands });
+        return;
+      }
+      case 'commands-lent':
+        if (news.gateway === gateway && news.to === process) {
+          this.#rate.lent(news.rateKey, news.perMinute, news.commands);
+        }
+        return;
+      case 'cancel':
+      case 'definitions-changed':
+        return; // the protocol's
+    }
   }
 
   openSession(opening: SessionOpening): CheckpointSession | Deny {
@@ -96,7 +142,9 @@ export class GatewayCheckpoint implements Checkpoint {
       return refusal;
     }
     const { policies, trail, telemetry, credentialGraceMs, approvals, clock, log, process } = this.#parts;
-    this.#lockout.succeeded(opening.source.ip);
+    if (this.#lockout.succeeded(opening.source.ip)) {
+      void this.#parts.peers.tell({ kind: 'login-succeeded', ip: opening.source.ip });
+    }
     const id = newSessionId();
     const session = new LiveSession({
       id,

@@ -13,3 +13,9 @@ export const maxTrailParameterCharacters = 256;
 
 /** Sessions of one process. Envoy's connection limit stands before it; this one holds if Envoy is not there. */
 export const maxSessions = 10_000;
+
+/**
+ * How often a worker asks the others for commands that they have not answered for: an answer takes a millisecond or two, and one
+ * that has nothing to give is silent.
+ */
+export const borrowEveryMs = 50;

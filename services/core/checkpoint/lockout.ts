@@ -25,7 +25,8 @@ export class Lockout {
     this.#clock = clock;
   }
 
-  failed(ip: string): void {
+  /** `times`: how many failures this one counts for. */
+  failed(ip: string, times = 1): void {
     const nowMs = this.#clock.monotonicMs();
     let record = this.#records.get(ip);
     if (record === undefined || record.windowEndsAtMs <= nowMs) {
@@ -42,12 +43,13 @@ export class Lockout {
       };
       this.#records.set(ip, record);
     }
-    record.failures += 1;
+    record.failures += times;
     if (record.failures >= this.#terms.failures) record.lockedUntilMs = nowMs + this.#terms.lockMs;
   }
 
-  succeeded(ip: string): void {
-    this.#records.delete(ip);
+  /** Whether there was anything to forgive. */
+  succeeded(ip: string): boolean {
+    return this.#records.delete(ip);
   }
 
   /** How long the address stays locked out; 0 when it is not. */

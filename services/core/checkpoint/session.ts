@@ -20,7 +20,7 @@ import type {
 } from './contract.ts';
 import { summaryOf, trailParameters } from './intent-summary.ts';
 import { HeldAction, type HoldContext } from './pending-hold.ts';
-import type { RateLimit } from './rate.ts';
+import { type RateLimit, rateKeyOf } from './rate.ts';
 import * as refusals from './refusals.ts';
 
 export interface SessionParts {
@@ -68,9 +68,11 @@ export class LiveSession implements CheckpointSession {
     this.openedAtMs = parts.holds.clock.nowMs();
     this.#lastActiveMs = this.openedAtMs;
     this.#circumstances = { nowMs: this.openedAtMs, source: opening.source, listener: opening.listener };
-    this.#rateKey = `${opening.principal.issuer}\n${opening.principal.subject}\n${opening.target}`;
+    this.#rateKey = rateKeyOf(opening.principal, opening.target);
     this.#actionPrefix = `a_${parts.id.slice(2)}.`;
     this.#view = parts.policies.view(opening.principal, opening.target);
+    const { commandsPerMinute } = this.#view.obligations.limits;
+    if (commandsPerMinute !== null) parts.rate.expect(this.#rateKey, commandsPerMinute);
   }
 
   get actions(): number {

@@ -2,6 +2,8 @@
 export const defaults = {
   /** Beside the config, so that a first try needs neither root nor a decision; a deployment names its own. */
   stateDir: 'sallyport-state',
+  /** One process needs no Redis, and serves more than most databases take. */
+  workers: 1,
   /** Nothing is reachable from another machine before somebody has asked for it. */
   address: '127.0.0.1',
   /** A certificate that is there is meant to be used; a client that can do without would send its token in clear. */

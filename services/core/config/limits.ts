@@ -31,6 +31,12 @@ export const maxPolicyFiles = 1_000;
  */
 export const maxStateDirBytes = 80;
 
+/**
+ * Worker processes of one gateway: more than cores are of no use, and each takes some 150 MiB and reads each target's
+ * catalog by a connection of its own.
+ */
+export const maxWorkers = 64;
+
 /** Names become socket files and Envoy's statistics: long enough to be told apart, short enough for sun_path. */
 export const maxListenerNameCharacters = 32;
 

@@ -28,6 +28,7 @@ export function wholeFileFindings(document: YamlDocument): readonly Finding[] {
     ...repeated(document, issuers, 'url', 'an issuer'),
     ...repeated(document, certificates, 'name', 'a certificate rule'),
     ...clashingPorts(document, listeners),
+    ...workersWithoutRedis(document),
     ...issuers.flatMap(audienceFindings),
     ...nobodyKnown(document, [...issuers, ...certificates]),
   ];
@@ -96,6 +97,17 @@ function boundByAdmin(document: YamlDocument): readonly Bound[] {
 /** `0:0:0:0:0:0:0:1` and `::1` are the same. */
 const oneSpelling = (ip: string): string =>
   isIP(ip) === 6 ? canonicalIp(new SocketAddress({ address: ip, family: 'ipv6' }).address) : ip;
+
+function workersWithoutRedis(document: YamlDocument): readonly Finding[] {
+  const path = ['gateway', 'workers'];
+  const workers = valueAt(document, path);
+  // What is no number of workers is told by the schema.
+  if (typeof workers !== 'number' || workers <= 1) return [];
+  if ((valueAt(document, ['approvals', 'redis']) ?? null) !== null) return [];
+  return [
+    error(path, 'more than 1 needs approvals.redis, by which the workers share holds, grants and sessions'),
+  ];
+}
 
 function audienceFindings({ path, fields }: Item): readonly Finding[] {
   const { audience, consoleAudience, loginClientId } = fields;

@@ -18,6 +18,8 @@ export interface Settings {
 export interface GatewaySettings {
   /** Absolute path of the folder for trail, transcripts, keys, journals and sockets; made with mode 0700. */
   readonly stateDir: string;
+  /** Gateway processes on this machine, among which Envoy spreads the connections. */
+  readonly workers: number;
   readonly listeners: readonly ListenerSettings[];
   readonly envoy: EnvoySettings;
 }

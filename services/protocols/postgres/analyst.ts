@@ -23,7 +23,15 @@ export async function createAnalyst(name: TargetName, target: PostgresTarget, lo
   // Nothing is masked here, only said, so any key will do.
   const maskingKey = createSecretKey(randomBytes(32));
   try {
-    const work = await TargetWork.open({ name, target, maskingKey, largeTexts, clock, log });
+    const work = await TargetWork.open({
+      name,
+      target,
+      maskingKey,
+      largeTexts,
+      clock,
+      log,
+      changedHere: () => undefined,
+    });
     return new PostgresAnalyst(work, largeTexts);
   } catch (error) {
     await largeTexts.close();

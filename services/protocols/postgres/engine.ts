@@ -1,4 +1,4 @@
-import type { AcceptedConnection, Engine, EngineServices } from '../protocol.ts';
+import type { AcceptedConnection, Engine, EngineNews, EngineServices } from '../protocol.ts';
 import { CancelKeys } from './session/cancel-keys.ts';
 import { maxLogins } from './session/limits.ts';
 import { login } from './session/login.ts';
@@ -19,10 +19,16 @@ export class PostgresEngine implements Engine {
   #logins = 0;
 
   constructor(services: EngineServices<PostgresTarget>) {
-    const { clock, log, maskingKey } = services;
+    const { clock, log, maskingKey, tellOthers } = services;
     this.#services = services;
     this.#largeTexts = new LargeTexts(clock);
-    this.#works = new TargetWorks({ clock, log, maskingKey, largeTexts: this.#largeTexts });
+    this.#works = new TargetWorks({
+      clock,
+      log,
+      maskingKey,
+      largeTexts: this.#largeTexts,
+      changedHere: (target) => tellOthers({ kind: 'definitions-changed', target }),
+    });
   }
 
   accept(connection: AcceptedConnection): void {
@@ -46,6 +52,15 @@ export class PostgresEngine implements Engine {
     void login(parts, connection).finally(() => {
       this.#logins -= 1;
     });
+  }
+
+  told(news: EngineNews): void {
+    switch (news.kind) {
+      case 'cancel':
+        return this.#cancelKeys.find(news.key)?.cancel();
+      case 'definitions-changed':
+        return this.#works.changedElsewhere(news.target);
+    }
   }
 
   drain(): Promise<void> {

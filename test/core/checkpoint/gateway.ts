@@ -17,6 +17,7 @@ import type { Action, Intent } from '../../../services/core/model/action.ts';
 import type { Deny } from '../../../services/core/model/decision.ts';
 import type { Hold } from '../../../services/core/model/hold.ts';
 import { listenerName } from '../../../services/core/model/ids.ts';
+import { noPeers } from '../../../services/core/model/peers.ts';
 import type { Principal } from '../../../services/core/model/principal.ts';
 import type { TrailEntry } from '../../../services/core/model/trail-entry.ts';
 import { loadPolicies } from '../../../services/core/policy/load.ts';
@@ -90,6 +91,9 @@ export class TestGateway implements AsyncDisposable {
       clock,
       log,
       process: 'gateway-1',
+      gateway: 'test',
+      workers: 1,
+      peers: noPeers,
       lockout: { failures: 3, windowMs: 60_000, lockMs: 300_000 },
       credentialGraceMs: 30_000,
       sources: () => null,

@@ -6,7 +6,7 @@ import { ManualClock } from '../approvals/manual-clock.ts';
 
 const start = () => {
   const clock = new ManualClock();
-  return { clock, rate: new RateLimit(clock) };
+  return { clock, rate: new RateLimit(clock, { workers: 1, borrow: () => undefined }) };
 };
 
 test('a minute’s worth passes at once, and then one for each share of a minute', () => {

@@ -26,6 +26,7 @@ export const full = `\
 # yaml-language-server: $schema=sallyport.schema.json
 gateway:
   stateDir: state
+  workers: 4
   listeners:
     - name: postgres
       protocol: postgres

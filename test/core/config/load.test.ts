@@ -19,6 +19,7 @@ describe('the smallest config', () => {
     expect(settings).toEqual({
       gateway: {
         stateDir: join(folder, 'sallyport-state'),
+        workers: 1,
         listeners: [
           {
             name: 'postgres',
@@ -101,6 +102,7 @@ describe('a config with every key', () => {
     expect(settings).toEqual({
       gateway: {
         stateDir: join(folder, 'state'),
+        workers: 4,
         listeners: [
           {
             name: 'postgres',

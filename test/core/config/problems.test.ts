@@ -321,6 +321,17 @@ const cases: Readonly<Record<string, Case>> = {
     '2:13: error: gateway.stateDir: DIR/empty is not a folder',
   ),
 
+  'workers without the Redis by which they share': instead(
+    'gateway:\n',
+    'gateway:\n  workers: 2\n',
+    '2:12: error: gateway.workers: more than 1 needs approvals.redis, by which the workers share holds, grants and sessions',
+  ),
+  'no workers': instead(
+    'gateway:\n',
+    'gateway:\n  workers: 0\n',
+    '2:12: error: gateway.workers: must be at least 1',
+  ),
+
   // Identity
   'nobody who could log in': instead(
     '  issuers:\n    - name: company\n      url: https://login.example.com\n      audience: sallyport\n',

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { sourceText } from '../../../core/model/address.ts';
 import { type SessionId, sessionId } from '../../../core/model/ids.ts';
+import type { OpenSession, SessionPlace } from '../../../core/model/peers.ts';
+import type { InProcess } from '../../../core/registry/session-registry.ts';
 import { type Caller, mustSeeSessions } from '../caller.ts';
-import { pageOf, pageQuery } from '../page.ts';
-import { type ApiParts, isoTime, type OpenSession, recorded } from '../parts.ts';
+import { pageQuery } from '../page.ts';
+import { type ApiParts, isoTime } from '../parts.ts';
 import { ProblemError } from '../problems.ts';
 import { documentRoute, type Route } from '../route.ts';
 import { killedSchema, killSchema, type Session, sessionPageSchema } from '../schemas.ts';
@@ -13,7 +14,7 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     method: 'GET',
     path: '/v1/sessions',
     operationId: 'listSessions',
-    summary: 'The sessions that are open in this gateway process',
+    summary: 'The sessions that are open, in all gateway processes that share Redis',
     description: 'For operators and auditors.',
     params: z.strictObject({}),
     query: z.strictObject(pageQuery),
@@ -22,8 +23,13 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     problems: ['not-permitted'],
     async handle({ caller, query }) {
       mustSeeSessions(caller);
-      const { items, next } = await pageOf(parts.checkpoint.sessions(), ({ id }) => id, query);
-      return { items: items.map(sessionOf), next };
+      const { found, silent } = await parts.registry.sessions(placeFrom(query.after), query.limit);
+      const last = found.sessions.at(-1);
+      return {
+        items: found.sessions.map(sessionOf),
+        next: found.more && last !== undefined ? `${last.openedAtMs}.${last.id}` : null,
+        silent,
+      };
     },
   }),
   documentRoute({
@@ -38,12 +44,14 @@ export const sessionRoutes = (parts: ApiParts): readonly Route[] => [
     query: z.strictObject({}),
     body: killSchema,
     answer: killedSchema,
-    problems: ['not-permitted', 'not-found'],
+    problems: ['not-permitted', 'not-found', 'processes-silent'],
     async handle({ caller, params, body }) {
       mayKill(parts, caller, params.id);
-      if (!parts.checkpoint.kill(params.id, caller.party, body.reason)) throw noSession(params.id);
+      const { found, silent } = await parts.registry.kill(params.id, caller.party, body.reason);
+      if (found === 'not-here')
+        throw silent.length > 0 ? undetermined(params.id, silent) : noSession(params.id);
       // Not refused while the trail cannot be written: to end a session takes nothing from anybody who should have it.
-      return { session: params.id, recorded: await recorded(parts.trail) };
+      return { session: params.id, recorded: found === 'recorded' };
     },
   }),
 ];
@@ -68,18 +76,31 @@ const noSession = (id: SessionId): ProblemError =>
     '"sallyport sessions ls" lists those that you may see.',
   );
 
-const sessionOf = (session: OpenSession): Session => ({
+const undetermined = (id: SessionId, silent: readonly string[]): ProblemError =>
+  new ProblemError(
+    'processes-silent',
+    `Session ${JSON.stringify(id)} was not ended by any process that answered, and not all did: ${silent.join(', ')}.`,
+    'Try again in a moment. A process that has died has no sessions any more.',
+  );
+
+/** @throws ProblemError `invalid-request` */
+function placeFrom(after: string | undefined): SessionPlace | null {
+  if (after === undefined) return null;
+  const [, openedAtMs, id] = /^([0-9]{1,15})\.(.+)$/.exec(after) ?? [];
+  if (openedAtMs === undefined || id === undefined) {
+    throw new ProblemError('invalid-request', 'query.after: must be the `next` of the page before');
+  }
+  return { openedAtMs: Number(openedAtMs), id: sessionId(id) };
+}
+
+const sessionOf = (session: InProcess<OpenSession>): Session => ({
   id: session.id,
   protocol: session.protocol,
   target: session.target,
-  principal: {
-    issuer: session.principal.issuer,
-    subject: session.principal.subject,
-    kind: session.principal.kind,
-    actsFor: session.principal.actsFor,
-  },
-  source: sourceText(session.source),
+  principal: session.principal,
+  source: session.source,
   openedAt: isoTime(session.openedAtMs),
   lastActiveAt: isoTime(session.lastActiveMs),
   actions: session.actions,
+  process: session.process,
 });

@@ -23,6 +23,7 @@ export function statusRoutes(parts: ApiParts): readonly Route[] {
       problems: [],
       async handle() {
         const { version, policies, loadedAtMs, refused, problems } = parts.policyStatus();
+        const { found, silent } = await parts.registry.processes();
         return {
           version: parts.version,
           startedAt,
@@ -33,7 +34,7 @@ export function statusRoutes(parts: ApiParts): readonly Route[] {
             refused,
             problems,
           },
-          trail: { writable: parts.trail.writable },
+          trail: { writable: found.every(({ trailWritable }) => trailWritable) },
           listeners: parts.listeners().map(({ name, protocol, address, port, tls }) => ({
             name,
             protocol,
@@ -41,8 +42,13 @@ export function statusRoutes(parts: ApiParts): readonly Route[] {
             port,
             tls: tls !== null,
           })),
-          sessions: parts.checkpoint.sessions().length,
+          sessions: found.reduce((sum, { sessions }) => sum + sessions, 0),
           openHolds: await openHolds(parts),
+          processes: found.map(({ startedAtMs, ...process }) => ({
+            ...process,
+            startedAt: isoTime(startedAtMs),
+          })),
+          silent,
         };
       },
     }),

@@ -41,13 +41,15 @@ export function transcriptRoutes(parts: ApiParts): readonly Route[] {
       async handle({ caller, query }) {
         mustSeeSessions(caller);
         const filter = query.since === undefined ? {} : { sinceMs: Date.parse(query.since) };
-        const live = new Set(parts.checkpoint.sessions().map(({ id }) => id));
         return fromDisk(async () => {
           const { items, next } = await pageOf(
             listTranscripts(stateDir, filter),
             ({ session }) => session,
             query,
           );
+          const { found, silent } = await parts.registry.openAmong(items.map(({ session }) => session));
+          const live = (session: SessionId): boolean | null =>
+            found.has(session) || (silent.length > 0 ? null : false);
           return { items: await Promise.all(items.map((item) => summaryOf(item, live))), next };
         });
       },
@@ -118,14 +120,14 @@ async function* linesOf(
 
 async function summaryOf(
   { session, path, bytes, changedAtMs }: ListedTranscript,
-  live: ReadonlySet<SessionId>,
+  live: (session: SessionId) => boolean | null,
 ): Promise<TranscriptSummary> {
   const header = await headerOf(path);
   return {
     session,
     bytes,
     changedAt: isoTime(changedAtMs),
-    live: live.has(session),
+    live: live(session),
     header: header && {
       principal: header.principal,
       target: header.target,

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
+import { visibleText } from '../../../core/model/visible-text.ts';
 import { sessionPageSchema, transcriptPageSchema } from '../../api/schemas.ts';
 import { columnList } from '../column-list.ts';
 import { GatewayClient } from '../gateway-client.ts';
 import { examples, jsonOption, limitOption, placeOption, sinceTime, socketOption } from '../options.ts';
 import { firstItems } from '../pages.ts';
-import { note, print, printJson } from '../screen.ts';
+import { note, noteWarning, print, printJson } from '../screen.ts';
 import type { PlaceOptions } from '../state-folder.ts';
 import { fromNow, shortTime } from '../time-text.ts';
 import { speakerText } from '../who-text.ts';
@@ -53,17 +54,24 @@ async function run(options: Options): Promise<void> {
 }
 
 async function open(client: GatewayClient, { limit, json }: Options): Promise<boolean> {
-  const { items, more } = await firstItems(client, '/v1/sessions', {}, sessionPageSchema, limit);
+  const { items, more, lastPage } = await firstItems(client, '/v1/sessions', {}, sessionPageSchema, limit);
+  if (lastPage.silent.length > 0) {
+    noteWarning(
+      `not every gateway process has answered; the sessions of these are missing: ${lastPage.silent.map(visibleText).join(', ')}`,
+    );
+  }
   if (json) {
     printJson(items);
     return false;
   }
   const nowMs = Date.now();
   if (items.length === 0) print('No open sessions.');
-  else
+  else {
+    const head = ['SESSION', 'WHO', 'TARGET', 'FROM', 'OPENED', 'ACTIVE', 'ACTIONS'];
+    const severalProcesses = new Set(items.map((session) => session.process)).size > 1;
     print(
       ...columnList(
-        ['SESSION', 'WHO', 'TARGET', 'FROM', 'OPENED', 'ACTIVE', 'ACTIONS'],
+        severalProcesses ? [...head, 'PROCESS'] : head,
         items.map((session) => [
           session.id,
           speakerText(session.principal),
@@ -72,11 +80,15 @@ async function open(client: GatewayClient, { limit, json }: Options): Promise<bo
           fromNow(session.openedAt, nowMs),
           fromNow(session.lastActiveAt, nowMs),
           String(session.actions),
+          ...(severalProcesses ? [session.process] : []),
         ]),
       ),
     );
+  }
   return more;
 }
+
+const stateText = (live: boolean | null): string => (live === null ? '?' : live ? 'open' : 'ended');
 
 async function recorded(client: GatewayClient, { since, limit, json }: Options): Promise<boolean> {
   const query = since === undefined ? {} : { since: new Date(since).toISOString() };
@@ -96,7 +108,7 @@ async function recorded(client: GatewayClient, { since, limit, json }: Options):
           header?.target ?? '?',
           header === null ? '?' : shortTime(header.started),
           String(bytes),
-          header === null ? 'cannot be read' : live ? 'open' : 'ended',
+          header === null ? 'cannot be read' : stateText(live),
         ]),
       ),
     );

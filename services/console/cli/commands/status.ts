@@ -46,7 +46,11 @@ async function run(options: Options): Promise<void> {
   const status = await client.get('/v1/status', statusSchema);
   if (options.json) printJson(status);
   else print(...statusText(status));
-  const well = status.trail.writable && !status.policy.refused && status.openHolds !== null;
+  const well =
+    status.trail.writable &&
+    status.processes.every(({ policyRefused }) => !policyRefused) &&
+    status.openHolds !== null &&
+    status.silent.length === 0;
   process.exitCode = well ? exitCodes.ok : exitCodes.no;
 }
 
@@ -58,6 +62,8 @@ function statusText({
   listeners,
   sessions,
   openHolds,
+  processes,
+  silent,
 }: Status): readonly string[] {
   const inForce = `${policy.policies.map(visibleText).join(', ') || 'none'} (version ${visibleText(policy.version)})`;
   return [
@@ -74,5 +80,17 @@ function statusText({
     `  trail     ${trail.writable ? green('writable') : red('cannot be written: every new action is refused')}`,
     `  sessions  ${sessions} open`,
     `  holds     ${openHolds === null ? red('the approvals cannot be reached') : `${openHolds} open`}`,
+    ...(processes.length > 1 ? processes.map(processText) : []),
+    ...silent.map((name) => `  process   ${red(`${visibleText(name)} does not answer`)}`),
   ];
+}
+
+function processText(process: Status['processes'][number]): string {
+  const { process: name, startedAt, sessions, trailWritable, policyVersion, policyRefused } = process;
+  return [
+    `  process   ${visibleText(name)}: up since ${shortTime(startedAt)} UTC`,
+    `${sessions} sessions`,
+    trailWritable ? 'trail writable' : red('its trail cannot be written'),
+    `policies ${visibleText(policyVersion)}${policyRefused ? yellow(', a change was refused') : ''}`,
+  ].join(', ');
 }

@@ -21,8 +21,8 @@ import { bold, note, onError, print } from '../screen.ts';
 export function define(command: Command): void {
   command
     .description(
-      'Run the gateway in the foreground: its process and Envoy, which is fetched the first time. Either is started again when ' +
-        'it dies. Ctrl-C or SIGTERM ends the sessions and then both; a second one does not wait for sessions. SIGHUP reads the ' +
+      'Run the gateway in the foreground: its process, or as many as gateway.workers says, and Envoy, which is fetched the ' +
+        'first time. Each is started again when it dies. Ctrl-C or SIGTERM ends the sessions and then all; a second one does not wait for sessions. SIGHUP reads the ' +
         'config again, and so does a change of its files. The log goes to standard error: text on a terminal, else JSON.',
     )
     .addOption(configOption())
@@ -98,7 +98,9 @@ function upText(
   addresses: ReadonlyMap<ListenerName, BoundAddress>,
 ): readonly string[] {
   return [
-    bold('The gateway is up.'),
+    bold(
+      gateway.workers === 1 ? 'The gateway is up.' : `The gateway is up, with ${gateway.workers} workers.`,
+    ),
     ...gateway.listeners.map((listener) => {
       const reachable = targets
         .filter(({ protocol }) => protocol === listener.protocol)

@@ -9,7 +9,7 @@ import type {
   ListenerTlsSettings,
 } from '../../model/settings.ts';
 import { defaults } from '../defaults.ts';
-import { maxListenerNameCharacters, maxStateDirBytes, minIdleTimeoutMs } from '../limits.ts';
+import { maxListenerNameCharacters, maxStateDirBytes, maxWorkers, minIdleTimeoutMs } from '../limits.ts';
 import type { ConfigParts } from '../parts.ts';
 import { belongTogether } from '../pem.ts';
 import type { References } from '../references.ts';
@@ -19,6 +19,17 @@ export function gatewaySchema(parts: ConfigParts, references: References, protoc
   return z
     .strictObject({
       stateDir: stateDirSchema(references).prefault(defaults.stateDir),
+      workers: z
+        .int()
+        .min(1)
+        .max(maxWorkers)
+        .default(defaults.workers)
+        .meta({
+          description:
+            'Gateway processes on this machine, among which Envoy spreads the connections; more than 1 needs ' +
+            '`approvals.redis`, and no more than cores are of use',
+          examples: [2],
+        }),
       listeners: z
         .array(listenerSchema(parts, protocols))
         .min(1)

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { CancelKey } from '../wire/startup.ts';
 
 /** Protocol 3.0 has room for four bytes; 3.2 for up to 256, of which PostgreSQL 18 uses 32. */
@@ -16,20 +16,22 @@ export class CancelKeys<Session> {
       // The process id is a positive Int32 for clients that print it.
       const processId = randomBytes(4).readUInt32BE() & 0x7fffffff;
       const key = { processId, secret: randomBytes(secretBytesOf(minor)) };
-      const text = keyText(key);
-      if (this.#sessions.has(text)) continue;
-      this.#sessions.set(text, session);
+      const digest = cancelKeyDigest(key);
+      if (this.#sessions.has(digest)) continue;
+      this.#sessions.set(digest, session);
       return key;
     }
   }
 
-  find(key: CancelKey): Session | undefined {
-    return this.#sessions.get(keyText(key));
+  find(digest: string): Session | undefined {
+    return this.#sessions.get(digest);
   }
 
   revoke(key: CancelKey): void {
-    this.#sessions.delete(keyText(key));
+    this.#sessions.delete(cancelKeyDigest(key));
   }
 }
 
-const keyText = (key: CancelKey): string => `${key.processId}.${key.secret.toString('hex')}`;
+/** What other gateway processes are told of a key: who hears it cannot send a CancelRequest with it. */
+export const cancelKeyDigest = ({ processId, secret }: CancelKey): string =>
+  hash('sha256', `${processId}.${secret.toString('hex')}`);

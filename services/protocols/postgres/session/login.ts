@@ -12,7 +12,7 @@ import { backend, frameOf, int32, ownMessage, parameterStatus, readyForQuery } f
 import { WireError } from '../wire/errors.ts';
 import { type CancelKey, newestMinor } from '../wire/startup.ts';
 import { TokenWanted } from './ask-for-token.ts';
-import type { CancelKeys } from './cancel-keys.ts';
+import { type CancelKeys, cancelKeyDigest } from './cancel-keys.ts';
 import { UpstreamError } from './errors.ts';
 import { type Greeting, GreetingError, greet } from './greeting.ts';
 import { identify } from './identify.ts';
@@ -61,7 +61,11 @@ export async function login(parts: LoginParts, connection: AcceptedConnection): 
       socket = secure;
     });
     if (greeting.packet.kind === 'cancel') {
-      parts.cancelKeys.find(greeting.packet.key)?.cancel();
+      const key = cancelKeyDigest(greeting.packet.key);
+      const session = parts.cancelKeys.find(key);
+      // Envoy brings it to any worker, and a load balancer to any gateway.
+      if (session !== undefined) session.cancel();
+      else services.tellOthers({ kind: 'cancel', key });
       greeting.bytes.release();
       socket.end();
       trace?.end('a cancel request');

@@ -20,6 +20,8 @@ export interface TargetWorkParts {
   readonly largeTexts: LargeTexts;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A session of this process has changed definitions. */
+  changedHere(target: TargetName): void;
 }
 
 /** Names that the catalog does not have may have been made since it was read. */
@@ -97,6 +99,12 @@ export class TargetWork {
 
   /** A session has changed definitions: nobody's statement is analysed by the old ones. */
   changed(): Promise<void> {
+    this.#parts.changedHere(this.#parts.name);
+    return this.changedElsewhere();
+  }
+
+  /** The same, when the session was another process's. */
+  changedElsewhere(): Promise<void> {
     const refreshed = this.refresh().finally(() => {
       if (this.#behind === refreshed) this.#behind = null;
     });
@@ -171,6 +179,14 @@ export class TargetWorks {
       if (this.#works.get(name) === entry) this.#works.delete(name);
     });
     return work;
+  }
+
+  /** A session of another process has changed definitions. One whose work is just being opened reads them with it. */
+  changedElsewhere(name: TargetName): void {
+    this.#works.get(name)?.work.then(
+      (work) => work.changedElsewhere(),
+      () => undefined, // it could not be opened, as whoever wanted it was told
+    );
   }
 
   async close(): Promise<void> {
