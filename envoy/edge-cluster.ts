@@ -14,16 +14,30 @@ import {
   unhealthyCheckIntervalMs,
 } from './limits.ts';
 import type { Workers } from './listener-kind.ts';
-import { any, duration, type EnvoyMessage, pipe } from './message.ts';
+import { any, duration, type EnvoyMessage, extension, pipe } from './message.ts';
 import { edgeSocket } from './sockets.ts';
 
 const name = 'sallyport_edge';
 
 /** How a filter calls the edge service. Whatever goes wrong with the call refuses the connection. */
-export const edgeService = (listener: ListenerName): EnvoyMessage => ({
+export const edgeService = (listener: ListenerName, { workers }: Workers): EnvoyMessage => ({
   envoy_grpc: { cluster_name: name, max_receive_message_length: maxCheckResponseBytes },
   timeout: duration(checkTimeoutMs),
   initial_metadata: [{ key: listenerMetadata, value: listener }],
+  ...(workers === 1 ? {} : { retry_policy: askAnother(workers) }),
+});
+
+/** When a worker has just died; its answer would have been the same. */
+const askAnother = (workers: number): EnvoyMessage => ({
+  retry_on: 'connect-failure,refused-stream,reset,unavailable',
+  num_retries: workers - 1,
+  retry_host_predicate: [
+    extension(
+      'envoy.retry_host_predicates.previous_hosts',
+      'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+    ),
+  ],
+  host_selection_retry_max_attempts: workers,
 });
 
 /** services/edge on its unix socket. */
@@ -48,7 +62,13 @@ export const edgeCluster = ({ workers }: Workers, runDir: string): EnvoyMessage 
     ),
   },
   circuit_breakers: {
-    thresholds: [{ max_requests: maxChecks, max_pending_requests: maxChecks, max_retries: 0 }],
+    thresholds: [
+      {
+        max_requests: maxChecks,
+        max_pending_requests: maxChecks,
+        max_retries: workers === 1 ? 0 : maxChecks,
+      },
+    ],
   },
   common_lb_config: { healthy_panic_threshold: { value: 0 } },
   health_checks: [

@@ -124,7 +124,7 @@ function connectionsTo({ maxConnections }: ListenerSettings): EnvoyMessage {
 }
 
 /** In this order: the cheap limits first, then the question, and the engine is not connected to before the answer. */
-const filters = (settings: ListenerSettings, { workers }: Workers): readonly EnvoyMessage[] => [
+const filters = (settings: ListenerSettings, gateway: Workers): readonly EnvoyMessage[] => [
   extension(
     'envoy.filters.network.connection_limit',
     'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
@@ -146,7 +146,7 @@ const filters = (settings: ListenerSettings, { workers }: Workers): readonly Env
     stat_prefix: settings.name,
     transport_api_version: 'V3',
     failure_mode_allow: false,
-    grpc_service: edgeService(settings.name),
+    grpc_service: edgeService(settings.name, gateway),
   }),
   extension('envoy.filters.network.tcp_proxy', 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
     stat_prefix: settings.name,
@@ -155,7 +155,7 @@ const filters = (settings: ListenerSettings, { workers }: Workers): readonly Env
     upstream_connect_mode: 'ON_DOWNSTREAM_DATA',
     max_early_data_bytes: connectionBufferBytes,
     // From a worker that has just died to the next: nothing of the client's has been sent by then.
-    max_connect_attempts: workers,
+    max_connect_attempts: gateway.workers,
     idle_timeout: duration(settings.idleTimeoutMs),
   }),
 ];

@@ -23,6 +23,10 @@ const cases: Readonly<Record<string, GatewaySettings>> = {
     ),
     envoy: { admin: '127.0.0.1:9901', concurrency: null },
   },
+  'three-workers': {
+    ...gatewaySettings(listenerSettings('postgres', { port: 5432, idleTimeoutMs: 28_800_000 })),
+    workers: 3,
+  },
   'no-listener': gatewaySettings(),
 };
 
