@@ -16,6 +16,7 @@ import { consoleSocket, runFolder } from './console/run-folder.ts';
 import { EmbeddedApprovals } from './core/approvals/store/embedded.ts';
 import { RedisApprovals } from './core/approvals/store/redis.ts';
 import { openTrail } from './core/audit/open-trail.ts';
+import { SiblingChains } from './core/audit/sibling-chains.ts';
 import { TranscriptStore } from './core/audit/transcript-store.ts';
 import { GatewayCheckpoint } from './core/checkpoint/checkpoint.ts';
 import { watchFiles } from './core/config/watch.ts';
@@ -150,6 +151,8 @@ async function startGateway(
         : log.error({ error }, 'the trail cannot be written: every action is refused'),
   });
   trail.append({ kind: 'gateway-started', version, process: processName });
+  const siblings = new SiblingChains({ stateDir, chain: processName, trail, clock, log });
+  await siblings.start();
   const transcripts = new TranscriptStore({ stateDir, settings: settings.audit.transcripts, clock, log });
 
   const { redisUrl, maxOpenPerPrincipal } = settings.approvals;
@@ -335,6 +338,7 @@ async function startGateway(
       await Promise.all([...engines.values()].map((engine) => engine.close()));
       checkpoint.close();
       await Promise.all([edge.close(), api.close(), approvals.close(), shared?.close(), transcripts.close()]);
+      await siblings.close();
       trail.append({ kind: 'gateway-stopped', why: 'it was told to stop' });
       await trail.close();
       await telemetry.shutdown();

@@ -3,7 +3,9 @@ import { ChainKeys } from './chain-keys.ts';
 import { maxFindings, maxGaps } from './limits.ts';
 import type { Line } from './line-reader.ts';
 import {
+  type ChainSeen,
   chainStart,
+  chainsSeenSchema,
   checkpointSchema,
   headerSchema,
   type RecordFrame,
@@ -56,6 +58,9 @@ export class ChainVerifier {
   #records = 0;
   #checkpoints = 0;
   #anchorsMet = 0;
+  /** What it says of other chains: the last of each. */
+  readonly #saw = new Map<string, ChainSeen>();
+  readonly #seenBy: { readonly chain: string; readonly seq: number }[] = [];
   #dropped = 0;
   #verifiedThrough: Anchor | null = null;
   #unsignedFrom = 1;
@@ -96,12 +101,36 @@ export class ChainVerifier {
     this.#last = frame;
     this.#lastAt = typeof fields['at'] === 'string' ? fields['at'] : null;
     if (fields['kind'] === 'checkpoint') this.#checkpoint(at, frame, fields);
+    if (fields['kind'] === 'chains-seen') this.#seesOthers(fields);
     if (fields['kind'] === 'write-resumed') this.#dropped += Number(fields['dropped']);
     this.#meetAnchors(at, frame);
   }
 
   endSegment(segment: SegmentPlace): void {
     if (this.#lines === 0) this.#tail(segment, 0, 0, recordHash(Buffer.alloc(0)));
+  }
+
+  /** The last of what this chain saw of each other one. Each chain is linked by hashes, so what it saw before is behind that. */
+  get saw(): readonly ChainSeen[] {
+    return [...this.#saw.values()];
+  }
+
+  /** Another chain saw a record of this one; `hash` is of the record with that number as it is here, null when there is none. */
+  meetSeen(by: string, seen: ChainSeen, hash: string | null): void {
+    const what = `chain ${by} saw record ${seen.seq} of this one, signed at ${seen.at}`;
+    if (hash === seen.hash) {
+      this.#seenBy.push({ chain: by, seq: seen.seq });
+    } else if (hash !== null) {
+      this.#add('seen-otherwise', this.#file, 0, seen.seq, `${what}, and it was another`);
+    } else if (this.#segments === 0) {
+      this.#add('cut-off', this.#file, 0, seen.seq, `${what}, and nothing of it is here`);
+    } else {
+      this.#add('cut-off', this.#file, 0, seen.seq, `${what}, and it is not here`);
+    }
+  }
+
+  #seesOthers(fields: Fields): void {
+    for (const seen of chainsSeenSchema.safeParse(fields).data?.chains ?? []) this.#saw.set(seen.chain, seen);
   }
 
   finish(): ChainReport {
@@ -135,6 +164,7 @@ export class ChainVerifier {
       verifiedThrough: this.#verifiedThrough,
       unsigned: unsigned > 0 ? { records: unsigned, firstSeq: this.#unsignedFrom } : null,
       anchorsMet: this.#anchorsMet,
+      seenBy: this.#seenBy,
       keys: this.#keys.reports,
       dropped: this.#dropped,
       findings: this.#findings,

@@ -33,6 +33,18 @@ export const maxWriteDelayMs = 5;
 /** Data reaches the kernel before anything is forwarded; this is how much a power cut may take away. */
 export const syncEveryMs = 200;
 
+/**
+ * How often a process records how far the other chains have come: what could be cut off one of them without a trace in the others is at
+ * most what came since.
+ */
+export const siblingsEveryMs = 60_000;
+
+/** Where the last checkpoint of another chain is looked for: four times what 1,000 records between two of them take. */
+export const siblingTailBytes = 4 * 1024 * 1024;
+
+/** Other chains that are named: four times as many workers as there may be, in case that former ones left theirs. */
+export const maxSiblings = 256;
+
 /** How soon a failed write is tried again: space comes back by a person's or a cleaner's hand. */
 export const retryWriteMs = 250;
 

@@ -97,6 +97,20 @@ export const checkpointSchema = z.object({
   signature: z.base64(),
 });
 
+/** One chain as another saw it. */
+const chainSeenSchema = z.object({
+  chain: z.string(),
+  seq: z.int().positive(),
+  hash: sha256Schema,
+  at: z.string(),
+});
+export type ChainSeen = z.infer<typeof chainSeenSchema>;
+
+export const chainsSeenSchema = z.object({
+  kind: z.literal('chains-seen'),
+  chains: z.array(chainSeenSchema),
+});
+
 /** What the trail says of itself, beside what it is told. */
 export type ChainEntry =
   | SegmentHeader

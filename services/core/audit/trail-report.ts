@@ -34,6 +34,8 @@ export interface ChainReport {
    */
   readonly unsigned: { readonly records: number; readonly firstSeq: number } | null;
   readonly anchorsMet: number;
+  /** Other chains that saw this one as it is here, and how far. */
+  readonly seenBy: readonly { readonly chain: string; readonly seq: number }[];
   /** The keys in the order of their use. */
   readonly keys: readonly KeyReport[];
   /** Records that a full disk kept out, as the trail itself tells. */
@@ -80,8 +82,10 @@ export type FindingKind =
   | 'untrusted-key'
   /** An anchor's record is another one, or is not there. */
   | 'anchor-mismatch'
-  /** The chain ends before an anchor, or is not there at all. */
+  /** The chain ends before an anchor, or before what another chain saw of it, or is not there at all. */
   | 'cut-off'
+  /** Another chain saw another record under this number. */
+  | 'seen-otherwise'
   | 'torn-record'
   | 'unendorsed-key';
 

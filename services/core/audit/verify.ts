@@ -3,9 +3,10 @@ import type { Anchor } from './anchor.ts';
 import { ChainVerifier } from './chain-verifier.ts';
 import { partialLineRetries, partialLineRetryMs } from './limits.ts';
 import { type Line, type LineStart, linesOf } from './line-reader.ts';
+import { readFrame } from './record.ts';
 import { listTrail, type SegmentPlace } from './segment-names.ts';
 import { publicKeyFromPem } from './signing.ts';
-import { type ChainReport, type TrailReport, type Verdict, worse } from './trail-report.ts';
+import { type TrailReport, type Verdict, worse } from './trail-report.ts';
 
 export interface VerifyOptions {
   /** Checkpoints that were kept elsewhere. */
@@ -28,13 +29,25 @@ export async function verifyTrail(dir: string, options: VerifyOptions = {}): Pro
   const { chains, otherFiles } = await listTrail(dir);
   // A chain that only an anchor knows has been taken away as a whole.
   const names = new Set([...chains.keys(), ...anchors.map((anchor) => anchor.chain)]);
-  const reports: ChainReport[] = [];
+  const verifiers = new Map<string, ChainVerifier>();
+  const verifierOf = (name: string): ChainVerifier => {
+    const verifier = verifiers.get(name) ?? new ChainVerifier(name, anchors, publicKeys);
+    verifiers.set(name, verifier);
+    return verifier;
+  };
   for (const name of names) {
-    const verifier = new ChainVerifier(name, anchors, publicKeys);
     const segments = chains.get(name) ?? [];
-    for (const segment of segments) await readSegment(verifier, segment, segment === segments.at(-1));
-    reports.push(verifier.finish());
+    for (const segment of segments) await readSegment(verifierOf(name), segment, segment === segments.at(-1));
+    verifierOf(name);
   }
+  // Only now is it known what each saw of the others, one that is not here at all among them.
+  const seen = [...verifiers].flatMap(([by, { saw }]) => saw.map((place) => ({ by, ...place })));
+  for (const [name, ofChain] of Map.groupBy(seen, ({ chain }) => chain)) {
+    const hashes = await hashesOf(chains.get(name) ?? [], new Set(ofChain.map(({ seq }) => seq)));
+    for (const { by, ...place } of ofChain)
+      verifierOf(name).meetSeen(by, place, hashes.get(place.seq) ?? null);
+  }
+  const reports = [...verifiers.values()].map((verifier) => verifier.finish());
   const nothing: Verdict = reports.length === 0 ? 'unproven' : 'intact';
   return {
     verdict: reports.map((report) => report.verdict).reduce(worse, nothing),
@@ -63,4 +76,28 @@ async function readSegment(verifier: ChainVerifier, segment: SegmentPlace, last:
     from = partial;
   }
   verifier.endSegment(segment);
+}
+
+/** By number: the hashes of these records, which are mostly in the last segment. */
+async function hashesOf(
+  segments: readonly SegmentPlace[],
+  numbers: ReadonlySet<number>,
+): Promise<ReadonlyMap<number, string>> {
+  const hashes = new Map<number, string>();
+  let wanted = [...numbers];
+  for (const { path } of segments.toReversed()) {
+    if (wanted.length === 0) break;
+    let first: number | null = null;
+    for await (const lines of linesOf(path)) {
+      for (const { content } of lines) {
+        const frame = content === null ? null : readFrame(content);
+        if (frame === null) continue;
+        first ??= frame.seq;
+        if (numbers.has(frame.seq) && !hashes.has(frame.seq)) hashes.set(frame.seq, frame.hash);
+      }
+      if (first !== null && wanted.every((seq) => seq < (first ?? 0))) break;
+    }
+    wanted = wanted.filter((seq) => first === null || seq < first);
+  }
+  return hashes;
 }

@@ -118,6 +118,17 @@ export type TrailEntry =
       readonly action: ActionId;
       readonly session: SessionId;
     }
+  /** Other chains of the trail: the last signed record of each that this process has seen on the disk. */
+  | {
+      readonly kind: 'chains-seen';
+      readonly chains: readonly {
+        readonly chain: string;
+        readonly seq: number;
+        readonly hash: string;
+        /** When it was signed. */
+        readonly at: string;
+      }[];
+    }
   | {
       readonly kind: 'session-killed';
       readonly session: SessionId;

@@ -107,7 +107,8 @@ const number = (count: number): string => count.toLocaleString('en');
 const counted = (count: number, what: string): string => `${number(count)} ${what}${count === 1 ? '' : 's'}`;
 
 function chainText(chain: ChainReport): readonly string[] {
-  const { verifiedThrough, unsigned, keys, findings, moreFindings, dropped, anchorsMet, lastAt } = chain;
+  const { verifiedThrough, unsigned, keys, findings, moreFindings, dropped, anchorsMet, seenBy, lastAt } =
+    chain;
   const until = lastAt === null ? '' : ` up to ${shortTime(lastAt)} UTC`;
   return [
     `${bold(visibleText(chain.chain))}  ${colour(chain.verdict)(chain.verdict)}`,
@@ -124,6 +125,9 @@ function chainText(chain: ChainReport): readonly string[] {
       const since = keys.length > 1 ? `, from record ${number(firstSeq)} on` : '';
       return `  key       ${visibleText(keyId)} (${trustWords[trust]})${since}`;
     }),
+    ...seenBy.map(
+      ({ chain: by, seq }) => `  seen      up to record ${number(seq)} by chain ${visibleText(by)}`,
+    ),
     ...(anchorsMet > 0 ? [`  anchors   ${number(anchorsMet)} met`] : []),
     ...(dropped > 0 ? [yellow(`  dropped   ${number(dropped)} records that a full disk kept out`)] : []),
     ...findings.map(findingText),
