@@ -3,25 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { installDebian, onPath, pip, postgresql, psql } from '../servers/debian.ts';
 import { type LoadResult, meets } from './figures.ts';
-import type { Load } from './load.ts';
-import { connections, tokens } from './loads/connections.ts';
-import { holds } from './loads/holds.ts';
-import { idle } from './loads/idle-sessions.ts';
-import { single, singlePrepared } from './loads/latency.ts';
-import { rows, rowsDetect } from './loads/rows.ts';
-import { rules } from './loads/rules.ts';
-import { distinct, prepared, simple } from './loads/statements.ts';
+import { loads } from './loads/index.ts';
 import { type Options, optionsFrom, UsageError, usage } from './options.ts';
 import { pgbench } from './pgbench.ts';
 import { progress } from './progress.ts';
 import { soak } from './soak/soak.ts';
 import { coloured, plain, table } from './table.ts';
 import { startWays, type Ways } from './ways.ts';
-
-const loads: readonly Load[] = [
-  ...[simple, prepared, distinct, single, singlePrepared, rows, rowsDetect],
-  ...[connections, tokens, rules, holds, idle],
-];
 
 const broke = (what: string, error: unknown): void => {
   console.error(`${what} broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

@@ -1,4 +1,5 @@
 /** The mixed load: each kind of client does one thing over and over, on sessions that come and go. */
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { cancel, errorOf, heldBy } from '../../e2e/clients.ts';
@@ -84,10 +85,16 @@ const cancelled: Step = async (client, { gateway }) => {
   await sleeping.finally(() => clearInterval(again));
 };
 
-/** Sends nothing for a while, and is still there. */
-const waiting: Step = async (client, { stopped }) => {
-  await wait(20_000, undefined, { signal: stopped }).catch(() => undefined);
-  await masked(client, { stopped } as Soak); // as: nothing else is asked of it
+/** Sends nothing for a while, and is still there; unless its connection ends, which shows in the statement. */
+const waiting: Step = async (client, soak) => {
+  const enough = new AbortController();
+  const ended = once(client, 'end', { signal: enough.signal });
+  const signal = AbortSignal.any([enough.signal, soak.stopped]);
+  await Promise.race([wait(20_000, undefined, { signal }), ended]).catch(() => undefined);
+  enough.abort();
+  // Whichever lost the race ends by the abort.
+  await ended.catch(() => undefined);
+  await masked(client, soak);
 };
 
 let held = 0;
