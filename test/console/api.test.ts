@@ -462,7 +462,7 @@ describe('transcripts', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines[0]).toMatchObject({ kind: 'header', session: session.id, target: 'shop' });
-    expect(lines.slice(1).map(({ kind }) => kind)).toEqual(['action', 'decision', 'end']);
+    expect(lines.slice(1).map(({ kind }) => kind)).toEqual(['action', 'end']);
     const { json } = await get('/v1/transcripts?limit=500', auditor());
     expect(json['items']).toContainEqual(
       expect.objectContaining({

@@ -33,16 +33,16 @@ describe('sessions', () => {
       null,
     );
     if (read.kind !== 'allow') throw new Error('it is not allowed');
-    session.transcribe({ kind: 'columns', action: read.id, columns: ['id', 'e\u001b]0;mail'] });
     session.transcribe({
-      kind: 'rows',
+      kind: 'result',
       action: read.id,
+      columns: ['id', 'e\u001b]0;mail'],
       rows: [
         ['1', 'a***@***.example'],
         ['2', '\u001b[6n'],
       ],
+      status: 'SELECT 2',
     });
-    session.transcribe({ kind: 'output', action: read.id, stream: 'status', text: 'SELECT 2' });
     session.submit(action(['drop app.users']), null);
     session.close('the client left');
     for (;;) {
@@ -97,17 +97,7 @@ SELECT 2
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line).kind);
-    expect(kinds).toEqual([
-      'header',
-      'action',
-      'decision',
-      'columns',
-      'rows',
-      'output',
-      'action',
-      'decision',
-      'end',
-    ]);
+    expect(kinds).toEqual(['header', 'action', 'result', 'action', 'end']);
   });
 
   test('are played back with their pauses, at the speed that is asked for', async () => {
@@ -123,7 +113,7 @@ SELECT 2
       protocol: 'sql',
       started: '2026-01-01T00:00:00.000Z',
     };
-    const said = (ms: number, text: string) => ({ ms, kind: 'output', action: null, stream: 'status', text });
+    const said = (ms: number, text: string) => ({ ms, kind: 'output', action: null, stream: 'notice', text });
     const lines = [header, said(0, 'first'), said(1500, 'second'), { ms: 1500, kind: 'end', linesLost: 0 }];
     await writeFile(join(folder, 's_slow.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const timed = async (speed: string): Promise<number> => {

@@ -92,9 +92,8 @@ class Screen {
   }
 
   show(entry: StoredEntry): string {
-    if (entry.kind === 'rows' && this.#table?.action === entry.action) {
-      this.#table.rows.add(entry.rows);
-      return this.#table.rows.waitingRows < maxMeasuredRows ? '' : this.#table.rows.print();
+    if (entry.kind === 'result' && entry.columns === null && this.#table?.action === entry.action) {
+      return this.#rows(this.#table.rows, entry);
     }
     const tableEnd = this.#table === null ? '' : this.#table.rows.end();
     this.#table = null;
@@ -119,18 +118,16 @@ class Screen {
             remark(`parameter ${index + 1}: ${value === null ? 'NULL' : shownLines(value).join('\n--   ')}`),
           ),
           ...leftOut(entry.leftOutCharacters),
+          remark(decisionText(entry)),
         ]);
-      case 'decision':
-        return joined([remark(decisionText(entry)), ...leftOut(entry.leftOutCharacters)]);
-      case 'columns':
-        this.#table = { action: entry.action, rows: new TextTable(entry.columns) };
-        return this.#whose(entry.action);
-      case 'rows': {
+      case 'result': {
+        const whose = this.#whose(entry.action);
+        if (entry.columns === null && entry.rows.length === 0) return whose + statusLine(entry.status);
         // Rows without a head: it was cut, or is damaged.
-        const rows = new TextTable(entry.rows[0]?.map((_, index) => `${index + 1}`) ?? []);
-        rows.add(entry.rows);
+        const names = entry.columns ?? entry.rows[0]?.map((_, index) => `${index + 1}`) ?? [];
+        const rows = new TextTable(names);
         this.#table = { action: entry.action, rows };
-        return this.#whose(entry.action);
+        return whose + this.#rows(rows, entry);
       }
       case 'output':
         return (
@@ -149,6 +146,13 @@ class Screen {
     }
   }
 
+  #rows(table: TextTable, { rows, status }: Extract<StoredEntry, { kind: 'result' }>): string {
+    table.add(rows);
+    if (status === null) return table.waitingRows < maxMeasuredRows ? '' : table.print();
+    this.#table = null;
+    return table.end() + statusLine(status);
+  }
+
   /** In a pipeline answers come after several actions: then it is said to which they belong. */
   #whose(action: string | null): string {
     if (action === null || action === this.#lastAction) return '';
@@ -160,9 +164,11 @@ class Screen {
 const leftOut = (characters: number | undefined): readonly string[] =>
   characters === undefined ? [] : [remark(`${characters} characters were left out of the transcript`)];
 
+const statusLine = (status: string | null): string => (status === null ? '' : joined(shownLines(status)));
+
 const withoutLastBreak = (text: string): string => (text.endsWith('\n') ? text.slice(0, -1) : text);
 
-function decisionText(entry: Extract<StoredEntry, { kind: 'decision' }>): string {
+function decisionText(entry: Extract<StoredEntry, { kind: 'action' }>): string {
   const words = { allow: 'allowed', deny: 'refused', hold: 'held' } as const;
   const rule = entry.rule === null ? '' : ` by ${entry.rule}`;
   const message = entry.message === null ? '' : `: ${entry.message}`;

@@ -35,8 +35,8 @@ export interface SessionTranscriptParts {
   readonly host: TranscriptHost;
 }
 
-type KeptEntry = Exclude<TranscriptEntry, { kind: 'cut' | 'columns' | 'rows' }>;
-type ResultEntry = Extract<TranscriptEntry, { kind: 'columns' | 'rows' | 'output' }>;
+type KeptEntry = Exclude<TranscriptEntry, { kind: 'cut' }>;
+type ResultEntry = Extract<TranscriptEntry, { kind: 'result' | 'output' }>;
 
 /** One session's transcript, as it is written: what is kept, and what is cut. */
 export class SessionTranscript implements Transcript {
@@ -78,15 +78,13 @@ export class SessionTranscript implements Transcript {
     if (this.#closing !== null) return;
     switch (entry.kind) {
       case 'action':
-      case 'decision':
         this.#keep(entry);
         break;
       case 'output':
-        if (entry.stream === 'status' || entry.stream === 'error') this.#keep(entry);
+        if (entry.stream === 'error') this.#keep(entry);
         else this.#keepResult(entry);
         break;
-      case 'columns':
-      case 'rows':
+      case 'result':
         this.#keepResult(entry);
         break;
       case 'cut':
@@ -167,21 +165,26 @@ export class SessionTranscript implements Transcript {
       this.#resultCharacters + characters > maxResultBytes ||
       this.#fileBytes + characters > maxSessionBytes ||
       this.#crowded;
-    if (tooMuch || (this.#cutting && entry.action !== null)) {
-      this.#leaveOut(entry.action, entry.kind === 'rows' ? entry.rows.length : 0, bytesOf(entry));
-      return;
-    }
+    const nothing = characters === 0;
+    if (!nothing && (tooMuch || (this.#cutting && entry.action !== null))) return this.#leaveOutResult(entry);
     const line = this.#line(entry);
     if (line.text.length <= maxRecordCharacters) {
       this.#resultCharacters += characters;
       this.#put(line);
-    } else if (entry.kind === 'rows' && entry.rows.length > 1) {
+    } else if (entry.kind === 'result' && entry.rows.length > 1) {
       const half = entry.rows.length >> 1;
-      this.#keepResult({ ...entry, rows: entry.rows.slice(0, half) });
-      this.#keepResult({ ...entry, rows: entry.rows.slice(half) });
+      this.#keepResult({ ...entry, rows: entry.rows.slice(0, half), status: null });
+      this.#keepResult({ ...entry, columns: null, rows: entry.rows.slice(half) });
     } else {
-      this.#leaveOut(entry.action, entry.kind === 'rows' ? 1 : 0, bytesOf(entry));
+      this.#leaveOutResult(entry);
     }
+  }
+
+  /** What was shown is left out; that the command was done is not. */
+  #leaveOutResult(entry: ResultEntry): void {
+    const rows = entry.kind === 'result' ? entry.rows.length : 0;
+    this.#leaveOut(entry.action, rows, bytesOf(entry));
+    if (entry.kind === 'result' && entry.status !== null) this.#keep({ ...entry, columns: null, rows: [] });
   }
 
   #leaveOut(action: ActionId | null, rows: number, bytes: number): void {
@@ -249,13 +252,14 @@ function withShortText(entry: KeptEntry): KeptEntry & { readonly leftOutCharacte
       const parameters = entry.parameters
         .slice(0, maxShortenedItems)
         .map((parameter) => cut(parameter, maxShortenedItemCharacters));
-      const leftOutCharacters = length([entry.text, ...entry.parameters]) - length([text, ...parameters]);
-      return { ...entry, text, parameters, leftOutCharacters };
-    }
-    case 'decision': {
       const message = cut(entry.message, maxTextCharactersPastLimit);
-      return { ...entry, message, leftOutCharacters: length([entry.message]) - length([message]) };
+      const whole = length([entry.text, entry.message, ...entry.parameters]);
+      const leftOutCharacters = whole - length([text, message, ...parameters]);
+      return { ...entry, text, parameters, message, leftOutCharacters };
     }
+    case 'result':
+      // Nothing but the command's tag is kept of it past the limits.
+      return entry;
     case 'output': {
       const text = entry.text.slice(0, maxTextCharactersPastLimit);
       return { ...entry, text, leftOutCharacters: entry.text.length - text.length };
@@ -266,10 +270,10 @@ function withShortText(entry: KeptEntry): KeptEntry & { readonly leftOutCharacte
 /** Of the values of an entry, each measured so. */
 function sumOf(entry: ResultEntry, measure: (text: string) => number): number {
   switch (entry.kind) {
-    case 'columns':
-      return sumOfTexts(entry.columns, measure);
-    case 'rows':
-      return entry.rows.reduce((sum, row) => sum + sumOfTexts(row, measure), 0);
+    case 'result': {
+      const head = entry.columns === null ? 0 : sumOfTexts(entry.columns, measure);
+      return entry.rows.reduce((sum, row) => sum + sumOfTexts(row, measure), head);
+    }
     case 'output':
       return measure(entry.text);
   }

@@ -247,10 +247,15 @@ export class LiveSession implements CheckpointSession {
       textSha256: summary.textSha256,
       parameters: trailParameters(action.parameters),
     });
-    const parameters = action.parameters.map((parameter) => parameter.text);
-    transcript.append({ kind: 'action', action: id, text: intent.text, parameters });
-    const message = decision.kind === 'deny' ? decision.message : null;
-    transcript.append({ kind: 'decision', action: id, decision: decision.kind, rule, message });
+    transcript.append({
+      kind: 'action',
+      action: id,
+      text: intent.text,
+      parameters: action.parameters.map((parameter) => parameter.text),
+      decision: decision.kind,
+      rule,
+      message: decision.kind === 'deny' ? decision.message : null,
+    });
     if (telemetry.enabled) telemetry.decided(this.protocol, this.target, decision.kind, reason);
   }
 }

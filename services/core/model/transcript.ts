@@ -10,26 +10,25 @@ export type TranscriptEntry =
       readonly action: ActionId;
       readonly text: string;
       readonly parameters: readonly (string | null)[];
-    }
-  | {
-      readonly kind: 'decision';
-      readonly action: ActionId;
       readonly decision: 'allow' | 'deny' | 'hold';
       readonly rule: string | null;
       readonly message: string | null;
     }
-  /** A table's head; `rows` that follow have as many values. */
-  | { readonly kind: 'columns'; readonly action: ActionId; readonly columns: readonly string[] }
+  /** A part of a result, or the whole of a small one: most are a line. */
   | {
-      readonly kind: 'rows';
+      readonly kind: 'result';
       readonly action: ActionId;
+      /** The table's head, with its first part; null with the others, and where there is no table. */
+      readonly columns: readonly string[] | null;
       readonly rows: readonly (readonly (string | null)[])[];
+      /** The command's tag, with the last part: `SELECT 3`. */
+      readonly status: string | null;
     }
-  /** Anything else the client was shown: a command's tag, an error, a notice, copied data. */
+  /** Anything else the client was shown. */
   | {
       readonly kind: 'output';
       readonly action: ActionId | null;
-      readonly stream: 'status' | 'error' | 'notice' | 'data';
+      readonly stream: 'error' | 'notice' | 'data';
       readonly text: string;
     }
   /** The result went on, but the limit of what is kept was reached. */

@@ -57,25 +57,37 @@ test('a session looks as it looked to its client', async () => {
       action: 'a_one.1',
       text: 'SELECT id, name\n  FROM users\n WHERE id < $1',
       parameters: ['3', null],
+      decision: 'allow',
+      rule: 'agents/read',
+      message: null,
     },
-    { ms: 1, kind: 'decision', action: 'a_one.1', decision: 'allow', rule: 'agents/read', message: null },
-    { ms: 2, kind: 'columns', action: 'a_one.1', columns: ['id', 'name', 'e-mail'] },
+    { ms: 2, kind: 'result', action: 'a_one.1', columns: ['id', 'name', 'e-mail'], rows: [], status: null },
     {
       ms: 2,
-      kind: 'rows',
+      kind: 'result',
       action: 'a_one.1',
+      columns: null,
       rows: [
         ['1', 'Ann', '***'],
         ['2', '日本', null],
       ],
+      status: null,
     },
-    { ms: 2, kind: 'rows', action: 'a_one.1', rows: [['17', '', 'two\nlines']] },
-    { ms: 3, kind: 'output', action: 'a_one.1', stream: 'status', text: 'SELECT 3' },
-    { ms: 4, kind: 'action', action: 'a_one.2', text: 'DROP TABLE users', parameters: [] },
+    {
+      ms: 2,
+      kind: 'result',
+      action: 'a_one.1',
+      columns: null,
+      rows: [['17', '', 'two\nlines']],
+      status: null,
+    },
+    { ms: 3, kind: 'result', action: 'a_one.1', columns: null, rows: [], status: 'SELECT 3' },
     {
       ms: 4,
-      kind: 'decision',
+      kind: 'action',
       action: 'a_one.2',
+      text: 'DROP TABLE users',
+      parameters: [],
       decision: 'deny',
       rule: 'agents/no-drop',
       message: 'Refused: DROP.',
@@ -87,11 +99,28 @@ test('a session looks as it looked to its client', async () => {
       stream: 'error',
       text: 'ERROR:  Refused: DROP.\nHINT:  Ask.\n',
     },
-    { ms: 6, kind: 'action', action: 'a_one.3', text: 'SELECT 1', parameters: [] },
-    { ms: 6, kind: 'action', action: 'a_one.4', text: 'UPDATE t SET x = 1', parameters: [] },
-    { ms: 7, kind: 'decision', action: 'a_one.4', decision: 'hold', rule: 'agents/update', message: null },
-    { ms: 7, kind: 'columns', action: 'a_one.3', columns: ['?column?'] },
-    { ms: 7, kind: 'rows', action: 'a_one.3', rows: [['1']] },
+    {
+      ms: 6,
+      kind: 'action',
+      action: 'a_one.3',
+      text: 'SELECT 1',
+      parameters: [],
+      decision: 'allow',
+      rule: null,
+      message: null,
+    },
+    {
+      ms: 7,
+      kind: 'action',
+      action: 'a_one.4',
+      text: 'UPDATE t SET x = 1',
+      parameters: [],
+      decision: 'hold',
+      rule: 'agents/update',
+      message: null,
+    },
+    { ms: 7, kind: 'result', action: 'a_one.3', columns: ['?column?'], rows: [], status: null },
+    { ms: 7, kind: 'result', action: 'a_one.3', columns: null, rows: [['1']], status: null },
     { ms: 8, kind: 'cut', action: 'a_one.3', rowsLeftOut: 12, bytesLeftOut: 345 },
     { ms: 8, kind: 'output', action: null, stream: 'notice', text: 'bye' },
     end,
@@ -118,6 +147,7 @@ ERROR:  Refused: DROP.
 HINT:  Ask.
 
 shop=> SELECT 1
+-- allowed
 
 shop=> UPDATE t SET x = 1
 -- held by agents/update
@@ -136,9 +166,16 @@ test('widths are bounded, and hold for rows that come later', async () => {
   const long = 'x'.repeat(500);
   const { shown } = await play(
     [
-      { ms: 0, kind: 'columns', action: 'a_one.1', columns: ['short', 'long'] },
-      { ms: 0, kind: 'rows', action: 'a_one.1', rows: [['abc', long]] },
-      { ms: 5000, kind: 'rows', action: 'a_one.1', rows: [['abcdefghijk', 'y', 'beyond the names']] },
+      { ms: 0, kind: 'result', action: 'a_one.1', columns: ['short', 'long'], rows: [], status: null },
+      { ms: 0, kind: 'result', action: 'a_one.1', columns: null, rows: [['abc', long]], status: null },
+      {
+        ms: 5000,
+        kind: 'result',
+        action: 'a_one.1',
+        columns: null,
+        rows: [['abcdefghijk', 'y', 'beyond the names']],
+        status: null,
+      },
       end,
     ],
     { speed: 1 },
@@ -188,10 +225,10 @@ test('rows are shown before the pause that follows them', async () => {
   };
   await play(
     [
-      { ms: 0, kind: 'columns', action: 'a_one.1', columns: ['n'] },
-      { ms: 0, kind: 'rows', action: 'a_one.1', rows: [['1']] },
-      { ms: 1000, kind: 'rows', action: 'a_one.1', rows: [['2']] },
-      { ms: 1000, kind: 'output', action: 'a_one.1', stream: 'status', text: 'SELECT 2' },
+      { ms: 0, kind: 'result', action: 'a_one.1', columns: ['n'], rows: [], status: null },
+      { ms: 0, kind: 'result', action: 'a_one.1', columns: null, rows: [['1']], status: null },
+      { ms: 1000, kind: 'result', action: 'a_one.1', columns: null, rows: [['2']], status: null },
+      { ms: 1000, kind: 'result', action: 'a_one.1', columns: null, rows: [], status: 'SELECT 2' },
       { ...end, ms: 1000 },
     ],
     {
@@ -226,8 +263,8 @@ test('it stops when it is told to, and waits for whoever writes', async () => {
 
 test('a transcript without an end says so', async () => {
   const { shown, complete } = await play([
-    { ms: 0, kind: 'columns', action: 'a_one.1', columns: ['n'] },
-    { ms: 0, kind: 'rows', action: 'a_one.1', rows: [['1']] },
+    { ms: 0, kind: 'result', action: 'a_one.1', columns: ['n'], rows: [], status: null },
+    { ms: 0, kind: 'result', action: 'a_one.1', columns: null, rows: [['1']], status: null },
   ]);
   expect(complete).toBe(false);
   expect(shown).toContain('(1 row)\n-- the transcript has no end');
@@ -250,24 +287,21 @@ test('whatever a session held, a terminal gets nothing to obey', async () => {
       action,
       text: text(),
       parameters: fc.array(value(), { maxLength: 3 }),
-    }),
-    fc.record({
-      kind: fc.constant('decision'),
-      action,
       decision: fc.constantFrom('allow', 'deny', 'hold'),
       rule: value(),
       message: value(),
     }),
-    fc.record({ kind: fc.constant('columns'), action, columns: fc.array(text(), { maxLength: 3 }) }),
     fc.record({
-      kind: fc.constant('rows'),
+      kind: fc.constant('result'),
       action,
+      columns: fc.option(fc.array(text(), { maxLength: 3 }), { nil: null }),
+      status: value(),
       rows: fc.array(fc.array(value(), { maxLength: 4 }), { maxLength: 4 }),
     }),
     fc.record({
       kind: fc.constant('output'),
       action: fc.option(action, { nil: null }),
-      stream: fc.constantFrom('status', 'data'),
+      stream: fc.constantFrom('notice', 'data'),
       text: text(),
     }),
   );
@@ -300,6 +334,9 @@ test('long texts are cut', async () => {
       action: 'a_one.1',
       text: 'x'.repeat(100_000),
       parameters: [],
+      decision: 'allow',
+      rule: null,
+      message: null,
       leftOutCharacters: 5,
     },
     { ms: 0, kind: 'end', linesLost: 3 },

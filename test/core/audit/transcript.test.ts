@@ -80,17 +80,23 @@ const statement = (number: number, text = `SELECT ${number}`): TranscriptEntry =
   action: id(number),
   text,
   parameters: [],
+  decision: 'allow',
+  rule: 'agents/read',
+  message: null,
 });
 const rows = (number: number, count: number, bytes = 100): TranscriptEntry => ({
-  kind: 'rows',
+  kind: 'result',
   action: id(number),
+  columns: null,
   rows: Array.from({ length: count }, () => ['x'.repeat(bytes)]),
+  status: null,
 });
 const status = (number: number, text: string): TranscriptEntry => ({
-  kind: 'output',
+  kind: 'result',
   action: id(number),
-  stream: 'status',
-  text,
+  columns: null,
+  rows: [],
+  status: text,
 });
 
 /** Lets file operations that run come to their end: there is nothing that tells when the last one has. */
@@ -103,18 +109,25 @@ test('a session is kept with its times, and its hash is that of its file', async
   const { clock, open } = openStore(folder);
   const transcript = open('one');
   const entries: readonly TranscriptEntry[] = [
-    { kind: 'action', action: id(1), text: 'SELECT $1\n-- \u001b[2J\u202e', parameters: ['1', null] },
-    { kind: 'decision', action: id(1), decision: 'allow', rule: 'agents/read', message: null },
-    { kind: 'columns', action: id(1), columns: ['id', 'name'] },
     {
-      kind: 'rows',
+      kind: 'action',
       action: id(1),
+      text: 'SELECT $1\n-- \u001b[2J\u202e',
+      parameters: ['1', null],
+      decision: 'allow',
+      rule: 'agents/read',
+      message: null,
+    },
+    {
+      kind: 'result',
+      action: id(1),
+      columns: ['id', 'name'],
       rows: [
         ['1', null],
         ['2', 'é\u2028'],
       ],
+      status: 'SELECT 2',
     },
-    status(1, 'SELECT 2'),
     { kind: 'output', action: null, stream: 'notice', text: 'bye' },
   ];
   for (const entry of entries) {
@@ -143,7 +156,7 @@ test('a session is kept with its times, and its hash is that of its file', async
   });
   expect(await entriesOf(path)).toEqual([
     ...entries.map((entry, index) => ({ ms: 1500 * (index + 1), ...entry })),
-    { ms: 9000, kind: 'end', linesLost: 0 },
+    { ms: 4500, kind: 'end', linesLost: 0 },
   ]);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
@@ -195,7 +208,7 @@ test('a result that is too large is cut, once, and what follows is kept', async 
   const transcript = open('one');
   expect(transcript.maxResultBytes).toBe(1000);
   transcript.append(statement(1));
-  transcript.append({ kind: 'columns', action: id(1), columns: ['x'] });
+  transcript.append({ kind: 'result', action: id(1), columns: ['x'], rows: [], status: null });
   for (let batch = 0; batch < 5; batch += 1) transcript.append(rows(1, 4));
   // Small enough by itself, but there is a hole before it.
   transcript.append(rows(1, 1, 1));
@@ -208,8 +221,8 @@ test('a result that is too large is cut, once, and what follows is kept', async 
   await transcript.close();
   const entries = await entriesOf(pathOf(folder, 'one'));
   expect(entries.map((entry) => entry.kind)).toEqual([
-    ...['action', 'columns', 'rows', 'rows', 'cut', 'output'],
-    ...['action', 'rows', 'cut', 'end'],
+    ...['action', 'result', 'result', 'result', 'cut', 'result'],
+    ...['action', 'result', 'cut', 'end'],
   ]);
   expect(entries[4]).toEqual({ ms: 0, kind: 'cut', action: id(1), rowsLeftOut: 113, bytesLeftOut: 6201 });
   expect(entries[8]).toEqual({ ms: 0, kind: 'cut', action: id(2), rowsLeftOut: 7, bytesLeftOut: 70 });
@@ -238,7 +251,9 @@ test('over the limit of a session results are left out, and statements are short
     [8192, 808],
     [8192, 808],
   ]);
-  expect(entries.filter((entry) => entry.kind === 'output')).toHaveLength(6);
+  const done = entries.flatMap((entry) => (entry.kind === 'result' ? (entry.status ?? []) : []));
+  expect(done).toEqual(['OK', 'OK', 'OK', 'OK', 'OK']);
+  expect(entries.filter((entry) => entry.kind === 'output')).toHaveLength(1);
   const cuts = entries.filter((entry) => entry.kind === 'cut');
   expect(cuts).toContainEqual(
     expect.objectContaining({ action: id(5), rowsLeftOut: 10, bytesLeftOut: 1000 }),
@@ -257,12 +272,15 @@ test('no line is longer than a reader holds', async () => {
     action: id(2),
     text: 'x',
     parameters: Array(1000).fill('p'.repeat(1000)),
+    decision: 'allow',
+    rule: null,
+    message: null,
   });
   transcript.append(rows(2, 1, 900_000));
   await transcript.close();
   const entries = await entriesOf(pathOf(folder, 'one'));
   expect(entries[0]).toMatchObject({ kind: 'action', leftOutCharacters: 400_000 - 8192 });
-  const kept = entries.flatMap((entry) => (entry.kind === 'rows' ? entry.rows : []));
+  const kept = entries.flatMap((entry) => (entry.kind === 'result' ? entry.rows : []));
   expect(kept).toHaveLength(900);
   expect(entries.at(-3)).toMatchObject({
     kind: 'action',
@@ -346,7 +364,7 @@ test('a disk that does not answer costs results, not memory and not statements',
   expect(hash).toBe(sha256(pathOf(folder, 'one')));
   const entries = await entriesOf(pathOf(folder, 'one'));
   expect(entries.filter((entry) => entry.kind === 'action')).toHaveLength(200);
-  const keptRows = entries.flatMap((entry) => (entry.kind === 'rows' ? entry.rows : [])).length;
+  const keptRows = entries.flatMap((entry) => (entry.kind === 'result' ? entry.rows : [])).length;
   const cutRows = entries.reduce((sum, entry) => sum + (entry.kind === 'cut' ? entry.rowsLeftOut : 0), 0);
   expect(cutRows).toBeGreaterThan(100_000);
   expect(keptRows + cutRows).toBe(200_000);
@@ -493,7 +511,7 @@ test('what is no transcript is a typed error, and damaged lines are passed over'
   const text = readFileSync(path, 'utf8');
   const bad = [
     '{"ms":"x","kind":"action"}',
-    '{"ms":1,"kind":"rows","action":"a","rows":[[{}]]}',
+    '{"ms":1,"kind":"result","action":"a","rows":[[{}]]}',
     '{"ms":-1,"kind":"end","linesLost":0}',
     '{"ms":1,"kind":"new"}',
     '{',

@@ -68,10 +68,10 @@ describe('what is submitted', () => {
     await using gateway = await TestGateway.start();
     const session = gateway.session();
     session.submit(dropping, null);
-    session.transcribe({ kind: 'output', action: null, stream: 'status', text: 'bye' });
+    session.transcribe({ kind: 'output', action: null, stream: 'notice', text: 'bye' });
     session.close('done');
     // The session is closed: nothing more belongs to it.
-    session.transcribe({ kind: 'output', action: null, stream: 'status', text: 'too late' });
+    session.transcribe({ kind: 'output', action: null, stream: 'notice', text: 'too late' });
     await gateway.recordsWhenThere('session-closed');
     const file = await findTranscript(gateway.folder.path, session.id);
     if (file === null) throw new Error('no transcript was kept');
@@ -79,8 +79,14 @@ describe('what is submitted', () => {
     const kept = [];
     for await (const entry of entries()) kept.push(entry);
     expect(kept).toMatchObject([
-      { kind: 'action', text: 'DROP TABLE app.users', parameters: [] },
-      { kind: 'decision', decision: 'deny', rule: 'shop/never', message: expect.any(String) },
+      {
+        kind: 'action',
+        text: 'DROP TABLE app.users',
+        parameters: [],
+        decision: 'deny',
+        rule: 'shop/never',
+        message: expect.any(String),
+      },
       { kind: 'output', text: 'bye' },
       { kind: 'end' },
     ]);

@@ -38,7 +38,7 @@ interface ShownAction {
   readonly ms: number;
   readonly text: string;
   readonly parameters: readonly (string | null)[];
-  decision: string | null;
+  decision: string;
   rule: string | null;
   message: string | null;
 }
@@ -69,7 +69,7 @@ async function run(id: string, options: Options): Promise<void> {
       actions.map(({ number, ms, decision, rule, text }) => [
         number,
         `${(ms / 1000).toFixed(1)} s`,
-        decision ?? '?',
+        decision,
         rule ?? '',
         // One line a command: line breaks and indentation are of no interest in a list.
         text.replaceAll(/\s+/g, ' '),
@@ -86,7 +86,6 @@ async function actionsOf(
   let ended = false;
   for await (const entry of transcript.entries()) {
     if (entry.kind === 'action') actions.set(entry.action, shownAction(entry));
-    if (entry.kind === 'decision') Object.assign(actions.get(entry.action) ?? {}, decisionOf(entry));
     ended = entry.kind === 'end';
   }
   return { actions: [...actions.values()], ended };
@@ -97,17 +96,14 @@ const shownAction = ({
   ms,
   text,
   parameters,
+  decision,
+  rule,
+  message,
 }: Extract<StoredEntry, { kind: 'action' }>): ShownAction => ({
   number: action.slice(action.lastIndexOf('.') + 1),
   ms,
   text,
   parameters,
-  decision: null,
-  rule: null,
-  message: null,
-});
-
-const decisionOf = ({ decision, rule, message }: Extract<StoredEntry, { kind: 'decision' }>) => ({
   decision,
   rule,
   message,

@@ -246,12 +246,10 @@ export class Replies {
     this.#stream = null;
     const statement = run.statement;
     if (run.cutBy !== null) return this.#cut(head, run.cutBy);
-    const tag = readCommandTag(frame);
-    run.shown('status', tag);
     for (const change of changesNow(head)) conversation.confirm(change.change);
     if (statement?.transaction?.ends) this.#transactionEnded();
     if (statement !== undefined) this.#noteEffects(statement);
-    run.nextStatement();
+    run.statementDone(readCommandTag(frame));
     output.add(frame);
     if (head.kind === 'execute') this.#executed(head);
   }

@@ -37,6 +37,8 @@ export class Run {
   /** Which of the text's statements the server is working on. */
   #statement = 0;
   #fields: readonly FieldDescription[] = [];
+  /** Whether the transcript has the names of these columns, or is not to have them. */
+  #headKept = true;
   #transcribedBytes = 0;
   #rowsLeftOut = 0;
   #bytesLeftOut = 0;
@@ -82,10 +84,7 @@ export class Run {
   /** The columns that the client is shown next. */
   columns(fields: readonly FieldDescription[]): void {
     this.#fields = fields;
-    this.#keepRows();
-    if (!this.obligations.recordResults) return;
-    const columns = fields.map((field) => field.name);
-    this.#parts.gate.transcribe({ kind: 'columns', action: this.id, columns });
+    this.#headKept = !this.obligations.recordResults;
   }
 
   /** A DataRow as the client sees it. */
@@ -109,12 +108,14 @@ export class Run {
     if (this.#mayKeep(text.length)) this.#output('data', text);
   }
 
-  shown(stream: 'status' | 'error' | 'notice', text: string): void {
-    this.#keepRows();
+  shown(stream: 'error' | 'notice', text: string): void {
+    this.#keepResult(null);
     this.#output(stream, text);
   }
 
-  nextStatement(): void {
+  /** The server has done the statement, and said so with this tag. */
+  statementDone(tag: string): void {
+    this.#keepResult(tag);
     this.#statement += 1;
   }
 
@@ -122,7 +123,7 @@ export class Run {
     if (this.#ended) return;
     this.#ended = true;
     const { gate, clock, trace, id } = this.#parts;
-    this.#keepRows();
+    this.#keepResult(null);
     if (this.#rowsLeftOut > 0 || this.#bytesLeftOut > 0) {
       const [rowsLeftOut, bytesLeftOut] = [this.#rowsLeftOut, this.#bytesLeftOut];
       gate.transcribe({ kind: 'cut', action: id, rowsLeftOut, bytesLeftOut });
@@ -142,13 +143,17 @@ export class Run {
     return fits;
   }
 
-  #keepRows(): void {
-    if (this.#rowsKept.length === 0) return;
-    this.#parts.gate.transcribe({ kind: 'rows', action: this.id, rows: this.#rowsKept });
+  /** What has come of the statement's result since it was last kept. */
+  #keepResult(status: string | null): void {
+    const rows = this.#rowsKept;
+    const columns = this.#headKept ? null : this.#fields.map((field) => field.name);
+    if (columns === null && rows.length === 0 && status === null) return;
+    this.#headKept = true;
     this.#rowsKept = [];
+    this.#parts.gate.transcribe({ kind: 'result', action: this.id, columns, rows, status });
   }
 
-  #output(stream: 'status' | 'error' | 'notice' | 'data', text: string): void {
+  #output(stream: 'error' | 'notice' | 'data', text: string): void {
     this.#parts.gate.transcribe({ kind: 'output', action: this.id, stream, text });
   }
 }

@@ -127,7 +127,7 @@ describe('a message that never happens', () => {
     const done = conversation.changeStatement('p', statement());
     const open = conversation.changeStatement('q', statement());
     conversation.confirm(done);
-    run.nextStatement();
+    run.statementDone('PREPARE');
     const changes = [
       { change: done, statement: 0 },
       { change: open, statement: 1 },
