@@ -126,8 +126,9 @@ for (const entry of entries) {
     for (let round = 0; round < rounds; round += 1) {
       const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
       trails.push(await trailFigures(folder, entry, batch));
-      const line = readFileSync(join(folder, 'trail/bench-000001.jsonl'), 'utf8').split('\n')[500];
-      const bytes = Buffer.from(`${line}\n`);
+      const [, line = ''] = readFileSync(join(folder, 'trail/bench-000001.jsonl'), 'utf8').split('\n');
+      // Ends share a line: what one of them would be.
+      const bytes = Buffer.from(`${entry.kind === 'action' ? line : JSON.stringify(entry)}\n`);
       lineBytes = bytes.length;
       plains.push(await plainFigures(folder, bytes, batch));
       rmSync(folder, { recursive: true });

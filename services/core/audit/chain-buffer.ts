@@ -1,8 +1,9 @@
-import { escapeUnprintable, isPlain } from './json-line.ts';
-import { maxBytesPerCharacter, maxFrameBytes } from './limits.ts';
-import { type ChainPlace, hashText, headText, previousText, recordHash } from './record.ts';
+import { escapeUnprintable } from './json-line.ts';
+import { type ChainPlace, hashText, headText, previousText, recordHash, uncoveredBytes } from './record.ts';
 
 const lineFeed = 0x0a;
+/** Such a text has a byte for each character, and nothing in it is unprintable. */
+const plain = /^[ -~]*$/;
 /** The parts of one of our own lines. */
 const linePattern = /^\{"seq":[0-9]+,"at":"([^"]*)",(.*),"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$/s;
 
@@ -18,6 +19,9 @@ export class ChainBuffer {
   /** What is before it has been written. */
   #start = 0;
   #end = 0;
+  /** Lines that are chained and not yet in the buffer: many are laid out at once, for the price of one. */
+  #lines = '';
+  #linesBytes = 0;
 
   constructor(capacityBytes: number, last: ChainPlace) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes);
@@ -31,38 +35,45 @@ export class ChainBuffer {
   }
 
   get pendingBytes(): number {
-    return this.#end - this.#start;
+    return this.#end - this.#start + this.#linesBytes;
   }
 
   /** The bytes to be written next. Valid until the next call of anything here. */
   get pending(): Uint8Array {
+    this.#layOut();
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
   /** Adds a record. `members` are those of its JSON object, without the braces. False when there is no room: then nothing was added. */
   push(at: string, members: string): boolean {
-    const room = this.#bytes.length - this.#end - maxFrameBytes;
-    if (
-      members.length * maxBytesPerCharacter > room &&
-      Buffer.byteLength(escapeUnprintable(members)) > room
-    ) {
-      return false;
-    }
     const { seq, hash } = this.#last;
-    const start = this.#end;
-    const covered = `${headText(seq + 1, at)},${members}${previousText(hash)}`;
-    let end = start + this.#bytes.write(covered, start);
-    if (!isPlain(covered, end - start)) end = start + this.#bytes.write(escapeUnprintable(covered), start);
-    const ownHash = recordHash(this.#bytes.subarray(start, end));
-    this.#end = end + this.#bytes.write(hashText(ownHash), end, 'latin1');
+    let covered = `${headText(seq + 1, at)},${members}${previousText(hash)}`;
+    let bytes = covered.length;
+    if (!plain.test(covered)) {
+      covered = escapeUnprintable(covered);
+      bytes = Buffer.byteLength(covered);
+    }
+    bytes += uncoveredBytes + 1;
+    if (this.#end + this.#linesBytes + bytes > this.#bytes.length) return false;
+    const ownHash = recordHash(covered);
+    this.#lines += covered + hashText(ownHash);
+    this.#linesBytes += bytes;
     this.#last = { seq: seq + 1, hash: ownHash };
     return true;
+  }
+
+  #layOut(): void {
+    if (this.#linesBytes === 0) return;
+    const encoding = this.#lines.length === this.#linesBytes ? 'latin1' : 'utf8';
+    this.#end += this.#bytes.write(this.#lines, this.#end, encoding);
+    this.#lines = '';
+    this.#linesBytes = 0;
   }
 
   /** `bytes` of `pending` have reached the kernel. */
   wrote(bytes: number): void {
     this.#start += bytes;
-    if (this.#start === this.#end) this.#restart(this.#last);
+    if (this.pendingBytes === 0) this.#restart(this.#last);
   }
 
   /**
@@ -71,7 +82,7 @@ export class ChainBuffer {
   written(): { readonly place: ChainPlace; readonly tornBytes: number } {
     const boundary = this.#boundary();
     let place = this.#base;
-    for (const line of this.#lines(0, boundary)) {
+    for (const line of this.#linesBetween(0, boundary)) {
       place = { seq: place.seq + 1, hash: recordedHash(line) };
     }
     return { place, tornBytes: this.#start - boundary };
@@ -83,7 +94,8 @@ export class ChainBuffer {
    * no room, which is so only when numbers gained a digit.
    */
   rechain(place: ChainPlace): number {
-    const lines = this.#lines(this.#boundary(), this.#end);
+    this.#layOut();
+    const lines = this.#linesBetween(this.#boundary(), this.#end);
     this.#restart(place);
     let dropped = 0;
     for (const line of lines) {
@@ -99,7 +111,7 @@ export class ChainBuffer {
     return this.#start === 0 ? 0 : this.#bytes.lastIndexOf(lineFeed, this.#start - 1) + 1;
   }
 
-  #lines(start: number, end: number): readonly string[] {
+  #linesBetween(start: number, end: number): readonly string[] {
     // The last line's line feed leaves an empty string at the end.
     return this.#bytes.toString('utf8', start, end).split('\n').slice(0, -1);
   }

@@ -9,6 +9,9 @@ export const maxShortenedCharacters = 4096;
 export const maxShortenedItems = 32;
 export const maxShortenedItemCharacters = 256;
 
+/** Ends of actions in one record: some 300 bytes each, so far under the limit above, and the rest of a record is spread thin. */
+export const maxEndsARecord = 200;
+
 /** `seq`, `at`, `prev`, `hash` and what is between them: 64 + 64 digits and the names, rounded up. */
 export const maxFrameBytes = 256;
 

@@ -1,6 +1,6 @@
 import type { SessionId } from '../model/ids.ts';
 import { linesOf } from './line-reader.ts';
-import type { TrailRecord } from './record.ts';
+import type { ChainEntry, RecordPlace, TrailRecord } from './record.ts';
 import { listTrail, type SegmentPlace } from './segment-names.ts';
 
 /** Records must meet every condition that is given. */
@@ -60,8 +60,10 @@ async function* readChain(
       continue;
     for await (const lines of linesOf(segment.path)) {
       for (const { content } of lines) {
-        const record = content === null ? null : parse(content, filter);
-        if (record !== null && matches(record, filter)) yield record;
+        if (content === null) continue;
+        for (const record of parse(content, filter)) {
+          if (matches(record, filter)) yield record;
+        }
       }
     }
   }
@@ -70,23 +72,31 @@ async function* readChain(
 async function beganAtMs(segment: SegmentPlace): Promise<number> {
   for await (const lines of linesOf(segment.path)) {
     const [first] = lines;
-    const record = first?.content ? parse(first.content, {}) : null;
-    return record === null ? Number.POSITIVE_INFINITY : Date.parse(record.at);
+    const [record] = first?.content ? parse(first.content, {}) : [];
+    return record === undefined ? Number.POSITIVE_INFINITY : Date.parse(record.at);
   }
   return Number.POSITIVE_INFINITY;
 }
 
-function parse(content: Buffer, filter: TrailFilter): TrailRecord | null {
+type Line = TrailRecord | (Extract<ChainEntry, { kind: 'actions-ended' }> & RecordPlace);
+
+/** The records of a line: one, but for the ends of actions. */
+function parse(content: Buffer, filter: TrailFilter): readonly TrailRecord[] {
   // Searching bytes is ten times cheaper than parsing, and most records are of other sessions.
-  if (filter.session !== undefined && !content.includes(filter.session)) return null;
+  if (filter.session !== undefined && !content.includes(filter.session)) return [];
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(content.toString());
-    // What we wrote ourselves; that it is still what we wrote is what verifyTrail is for.
-    return typeof value === 'object' && value !== null && 'kind' in value ? (value as TrailRecord) : null;
+    value = JSON.parse(content.toString());
   } catch {
     // Half a line, while its writer is at it, or a damaged one: passed over, as the contract above says.
-    return null;
+    return [];
   }
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return [];
+  // What we wrote ourselves; that it is still what we wrote is what verifyTrail is for.
+  const line = value as Line;
+  if (line.kind !== 'actions-ended') return [line];
+  const { seq, at, prev, hash } = line;
+  return line.ended.map((end) => ({ seq, at, ...end, prev, hash }));
 }
 
 function matches(record: TrailRecord, filter: TrailFilter): boolean {

@@ -1,8 +1,7 @@
 import type { TrailEntry } from '../model/trail-entry.ts';
-import type { ChainEntry } from './record.ts';
+import type { ActionEnded, ChainEntry, SingleEntry } from './record.ts';
 
 type ActionEntry = Extract<TrailEntry, { kind: 'action' }>;
-type EndedEntry = Extract<TrailEntry, { kind: 'action-ended' }>;
 
 /** The part of an action's record that is the same each time the same text is decided the same way. */
 interface Facts {
@@ -12,19 +11,19 @@ interface Facts {
 
 /**
  * Records as the members of their JSON objects, without the braces. The same text as JSON.stringify gives, at a fraction of
- * its time for the two records that every statement has: of an action only its id and parameters differ from those of
+ * its time for the two that every statement has: of an action only its id and parameters differ from those of
  * the last one with the same text.
  */
 export class RecordJson {
   /** By `effects`, which is one list for each text that was analysed. */
   readonly #facts = new WeakMap<readonly string[], Facts>();
 
-  of(entry: TrailEntry | ChainEntry): string {
+  of(entry: SingleEntry | ChainEntry): string {
     switch (entry.kind) {
       case 'action':
         return this.#action(entry);
-      case 'action-ended':
-        return ended(entry);
+      case 'actions-ended':
+        return `"kind":"actions-ended","ended":[${entry.ended.map(ended).join()}]`;
       default:
         return JSON.stringify(entry).slice(1, -1);
     }
@@ -58,11 +57,11 @@ const sameFacts = (left: ActionEntry, right: ActionEntry): boolean =>
   left.textBytes === right.textBytes &&
   left.textSha256 === right.textSha256;
 
-function ended(entry: EndedEntry): string {
+function ended(entry: ActionEnded): string {
   const { action, session, result, rows, bytes, maskedValues, durationMs } = entry;
   const errorCode = entry.errorCode === null ? 'null' : JSON.stringify(entry.errorCode);
   return (
-    `"kind":"action-ended","action":"${action}","session":"${session}","result":"${result}","rows":${rows},` +
-    `"bytes":${bytes},"maskedValues":${maskedValues},"errorCode":${errorCode},"durationMs":${durationMs}`
+    `{"kind":"action-ended","action":"${action}","session":"${session}","result":"${result}","rows":${rows},` +
+    `"bytes":${bytes},"maskedValues":${maskedValues},"errorCode":${errorCode},"durationMs":${durationMs}}`
   );
 }

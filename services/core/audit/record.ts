@@ -15,13 +15,13 @@ const hashField = ',"hash":"';
 const lineEnd = '"}';
 const hexDigits = 64;
 /** The end of a line, which its hash does not cover. */
-const uncoveredBytes = hashField.length + hexDigits + lineEnd.length;
+export const uncoveredBytes = hashField.length + hexDigits + lineEnd.length;
 const tailBytes = previousField.length + hexDigits + '"'.length + uncoveredBytes;
 const tailPattern = /,"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}$/;
 const headPattern = /^\{"seq":([1-9][0-9]{0,15}),"at":"/;
 const maxHeadBytes = 40;
 
-export const recordHash = (covered: Uint8Array): string => hash('sha256', covered, 'hex');
+export const recordHash = (covered: Uint8Array | string): string => hash('sha256', covered, 'hex');
 export const headText = (seq: number, at: string): string => `{"seq":${seq},"at":"${at}"`;
 export const previousText = (previous: string): string => `${previousField}${previous}"`;
 export const hashText = (ownHash: string): string => `${hashField}${ownHash}${lineEnd}\n`;
@@ -111,9 +111,15 @@ export const chainsSeenSchema = z.object({
   chains: z.array(chainSeenSchema),
 });
 
-/** What the trail says of itself, beside what it is told. */
+export type ActionEnded = Extract<TrailEntry, { kind: 'action-ended' }>;
+/** What has a record of its own. */
+export type SingleEntry = Exclude<TrailEntry, ActionEnded>;
+
+/** What the trail says of itself, or in another form than it is told. */
 export type ChainEntry =
   | SegmentHeader
+  /** How actions ended in the last milliseconds: nobody waits for these, so many share a record. Readers get one each. */
+  | { readonly kind: 'actions-ended'; readonly ended: readonly ActionEnded[] }
   | { readonly kind: 'checkpoint'; readonly keyId: string; readonly signature: string }
   | {
       /**
@@ -127,11 +133,14 @@ export type ChainEntry =
       readonly dropped: number;
     };
 
-/** A line of the trail as its readers get it. */
-export type TrailRecord = (TrailEntry | ChainEntry) & {
+/** A record as readers of the trail get it. Ends of actions that share a line share all of what is below. */
+export type TrailRecord = (TrailEntry | Exclude<ChainEntry, { kind: 'actions-ended' }>) & RecordPlace;
+
+/** The rest of a line. */
+export interface RecordPlace {
   readonly seq: number;
   /** ISO 8601, UTC, milliseconds. */
   readonly at: string;
   readonly prev: string;
   readonly hash: string;
-};
+}

@@ -15,12 +15,13 @@ import type { Endorsement } from './key-store.ts';
 import {
   maxBacklogBytes,
   maxBatchBytes,
+  maxEndsARecord,
   maxRecordCharacters,
   maxWriteDelayMs,
   retryWriteMs,
   syncEveryMs,
 } from './limits.ts';
-import type { ChainEntry, TornBytes } from './record.ts';
+import type { ActionEnded, ChainEntry, SingleEntry, TornBytes } from './record.ts';
 import { RecordJson } from './record-json.ts';
 import type { SegmentFile } from './segment-file.ts';
 import type { SegmentSeries } from './segment-series.ts';
@@ -88,6 +89,8 @@ export class AuditTrail implements Trail {
 
   #turn: NodeJS.Immediate | null = null;
   #turnFirstSeq: number;
+  /** How actions have ended, for the next record of that. */
+  #ends: ActionEnded[] = [];
   /** When the oldest record that is not yet written came; kept while telemetry is on. */
   #oldestMs = 0;
   #writeTimer: Timer | null = null;
@@ -138,6 +141,24 @@ export class AuditTrail implements Trail {
       return;
     }
     this.#writeTimer ??= this.#writeLater();
+    if (entry.kind === 'action-ended') {
+      this.#ends.push(entry);
+      if (this.#ends.length === maxEndsARecord) this.#addEnds();
+      return;
+    }
+    // What a session did stands before its end.
+    if (entry.kind !== 'action') this.#addEnds();
+    this.#append(entry);
+  }
+
+  #addEnds(): void {
+    if (this.#ends.length === 0) return;
+    const ends = this.#ends;
+    this.#ends = [];
+    this.#append({ kind: 'actions-ended', ended: ends });
+  }
+
+  #append(entry: SingleEntry | ChainEntry): void {
     if (this.#options.telemetry.enabled && this.#lines.pendingBytes === 0) {
       this.#oldestMs = this.#options.clock.monotonicMs();
     }
@@ -160,6 +181,7 @@ export class AuditTrail implements Trail {
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#fault !== null) this.#retry();
+    this.#addEnds();
     if (this.#sinceCheckpoint > 0) this.#addCheckpoint();
     this.#closed = true;
     if (this.#turn !== null) clearImmediate(this.#turn);
@@ -178,12 +200,13 @@ export class AuditTrail implements Trail {
     }
   }
 
-  // A turn of the event loop: records gather, one write takes them, everybody who waited is told. Records for which nobody waits
-  // (the ends of actions) go with the next ones: of two writes an action, the second is saved.
+  // A turn of the event loop: records gather, one write takes them, everybody who waited is told. Nobody waits for the ends of
+  // actions: those of a few milliseconds are one record, so that an action costs one record and one write, not two.
 
   #writeLater(): Timer {
     return this.#options.clock.after(maxWriteDelayMs, () => {
       this.#writeTimer = null;
+      this.#addEnds();
       if (this.#turn === null) this.#endTurn();
     });
   }
@@ -216,7 +239,7 @@ export class AuditTrail implements Trail {
     this.#checkpoints = [];
   }
 
-  #add(entry: TrailEntry | ChainEntry, at: string): void {
+  #add(entry: SingleEntry | ChainEntry, at: string): void {
     let members = this.#json.of(entry);
     if (members.length > maxRecordCharacters) {
       members = JSON.stringify(shortened(entry, members.length)).slice(1, -1);

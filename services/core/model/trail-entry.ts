@@ -138,7 +138,10 @@ export type TrailEntry =
 
 /** One chain of records, written in the order of `append`. */
 export interface Trail {
-  /** The entry is in the kernel's hands when `afterCommit`, asked for after it, calls back; else a few milliseconds later. */
+  /**
+   * The entry is in the kernel's hands when `afterCommit`, asked for after it, calls back; else a few milliseconds later, as the
+   * ends of actions always are.
+   */
   append(entry: TrailEntry): void;
   /**
    * Called once, after everything appended so far was written (survives kill -9) or could not be: then nothing

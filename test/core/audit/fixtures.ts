@@ -63,6 +63,19 @@ export const action = (number: number, changes: Partial<Extract<TrailEntry, { ki
     ...changes,
   }) as const satisfies TrailEntry;
 
+export const actionEnded = (number: number, name = 'one') =>
+  ({
+    kind: 'action-ended',
+    action: actionId(`a_one.${number}`),
+    session: session(name),
+    result: 'completed',
+    rows: number,
+    bytes: 100,
+    maskedValues: 0,
+    errorCode: null,
+    durationMs: 1.5,
+  }) as const satisfies TrailEntry;
+
 export interface OpenOptions extends Partial<Omit<TrailOptions, 'settings'>> {
   readonly settings?: Partial<TrailOptions['settings']>;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { linesOf } from '../../../services/core/audit/line-reader.ts';
 import { readTrail, type TrailFilter } from '../../../services/core/audit/read.ts';
-import { action, committed, Folder, openTestTrail, session } from './fixtures.ts';
+import { action, actionEnded, committed, Folder, openTestTrail, session } from './fixtures.ts';
 import { ManualClock } from './manual-clock.ts';
 
 async function read(folder: Folder, filter: TrailFilter): Promise<readonly string[]> {
@@ -53,6 +53,23 @@ test('records of all chains come in the order of their time, and as the filter s
   expect(await read(folder, { kinds: ['genesis'] })).toEqual(['genesis', 'genesis']);
   // A session's id within somebody's text is no record of that session.
   expect(await read(folder, { session: session('even 0') })).toEqual([]);
+});
+
+test('ends of actions come one by one, though they share a line', async () => {
+  using folder = new Folder();
+  const trail = await openTestTrail(folder);
+  for (const number of [1, 2, 3]) trail.append(actionEnded(number, number === 2 ? 'two' : 'one'));
+  await trail.close();
+  const ends = [];
+  for await (const record of readTrail(folder.trail, { session: session('one') })) ends.push(record);
+  const frame = {
+    seq: 2,
+    at: '2026-11-21T12:00:00.000Z',
+    prev: expect.any(String),
+    hash: expect.any(String),
+  };
+  expect(ends).toEqual([1, 3].map((number) => ({ ...actionEnded(number), ...frame })));
+  expect(await read(folder, { kinds: ['action-ended'] })).toHaveLength(3);
 });
 
 test('a reader may stop when it has seen enough', async () => {

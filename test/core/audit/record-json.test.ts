@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { ActionEnded, ChainEntry, SingleEntry } from '../../../services/core/audit/record.ts';
 import { RecordJson } from '../../../services/core/audit/record-json.ts';
 import { actionId, sessionId } from '../../../services/core/model/ids.ts';
-import type { TrailEntry } from '../../../services/core/model/trail-entry.ts';
 import { action } from './fixtures.ts';
 
 /** Lists that come back, as those of one text do: with other facts beside them, what is remembered must not be used. */
 const effects = [['select app.users'], ['select app.users', 'call "f"']] as const;
 const text = fc.constantFrom('SELECT 1', 'SELECT "\u2028\u0000é"');
 
-const actions: fc.Arbitrary<TrailEntry> = fc
+const actions: fc.Arbitrary<SingleEntry> = fc
   .record({
     number: fc.nat(9),
     decision: fc.constantFrom('allow', 'deny', 'hold'),
@@ -24,7 +24,7 @@ const actions: fc.Arbitrary<TrailEntry> = fc
   })
   .map(({ number, ...changes }) => ({ ...action(number), ...changes }));
 
-const ends: fc.Arbitrary<TrailEntry> = fc.record({
+const end: fc.Arbitrary<ActionEnded> = fc.record({
   kind: fc.constant('action-ended'),
   action: fc.constant(actionId('a_one.1')),
   session: fc.constant(sessionId('s_one')),
@@ -34,6 +34,11 @@ const ends: fc.Arbitrary<TrailEntry> = fc.record({
   maskedValues: fc.nat(),
   errorCode: fc.constantFrom(null, '42P01', '"'),
   durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+});
+
+const ends: fc.Arbitrary<ChainEntry> = fc.record({
+  kind: fc.constant('actions-ended'),
+  ended: fc.array(end, { maxLength: 3 }),
 });
 
 test('the text is that of JSON.stringify, whatever came before', () => {

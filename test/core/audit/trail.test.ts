@@ -7,7 +7,7 @@ import type { Anchor } from '../../../services/core/audit/anchor.ts';
 import { AuditError } from '../../../services/core/audit/errors.ts';
 import { verifyTrail } from '../../../services/core/audit/verify.ts';
 import { actionId } from '../../../services/core/model/ids.ts';
-import { action, committed, Folder, MemoryLog, openTestTrail, session } from './fixtures.ts';
+import { action, actionEnded, committed, Folder, MemoryLog, openTestTrail, session } from './fixtures.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const segmentText = (folder: Folder, number = 1): string =>
@@ -65,6 +65,40 @@ test('one write serves all sessions of a turn; everybody is told after it, whoev
   expect(first.lines).toBe(51);
   // Wake-ups of Node's own threads are counted too; there are a few when the machine is busy.
   expect(first.writes).toBeLessThan(10);
+});
+
+test('ends of actions share a record, and stand before the end of their session', async () => {
+  using folder = new Folder();
+  const clock = new ManualClock();
+  const trail = await openTestTrail(folder, { clock, settings: { checkpointEveryRecords: 1000 } });
+  const closed = {
+    kind: 'session-closed',
+    session: session('one'),
+    why: 'done',
+    transcriptSha256: null,
+  } as const;
+  trail.append(action(1));
+  trail.append(actionEnded(1));
+  trail.append(action(2));
+  trail.append(actionEnded(2));
+  expect(await committed(trail)).toBe(true);
+  expect(kinds(folder)).toEqual(['genesis', 'action', 'action']);
+  // Nobody waits for them, and a few milliseconds later they are there all the same.
+  clock.advance(5);
+  expect(kinds(folder)).toEqual(['genesis', 'action', 'action', 'actions-ended']);
+  expect(records(folder).at(-1)).toMatchObject({ ended: [actionEnded(1), actionEnded(2)] });
+  trail.append(actionEnded(3));
+  trail.append(closed);
+  for (let number = 4; number < 4 + 201; number += 1) trail.append(actionEnded(number));
+  await trail.close();
+  expect(kinds(folder).slice(4)).toEqual([
+    'actions-ended',
+    'session-closed',
+    'actions-ended',
+    'actions-ended',
+    'checkpoint',
+  ]);
+  expect(await verifyTrail(folder.trail)).toMatchObject({ verdict: 'intact' });
 });
 
 test('no text can forge a record', async () => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedApprovals } from '../../../services/core/approvals/store/embedded.ts';
+import type { ChainEntry } from '../../../services/core/audit/record.ts';
 import type { AuditTrail } from '../../../services/core/audit/trail.ts';
 import { TranscriptStore } from '../../../services/core/audit/transcript-store.ts';
 import { type CheckpointParts, GatewayCheckpoint } from '../../../services/core/checkpoint/checkpoint.ts';
@@ -161,8 +162,11 @@ export class TestGateway implements AsyncDisposable {
       .filter((name) => name.endsWith('.jsonl'))
       .sort()
       .flatMap((name) => readFileSync(join(trail, name), 'utf8').split('\n').slice(0, -1))
-      .map((line) => JSON.parse(line) as TrailEntry) // the trail's own tests hold its shape
-      .filter((record) => !chainKinds.has(record.kind));
+      .map((line) => JSON.parse(line) as TrailEntry | ChainEntry) // the trail's own tests hold its shape
+      .flatMap((record): readonly (TrailEntry | ChainEntry)[] =>
+        record.kind === 'actions-ended' ? record.ended : [record],
+      )
+      .filter((record): record is TrailEntry => !chainKinds.has(record.kind));
   }
 
   async openHold(): Promise<Hold> {

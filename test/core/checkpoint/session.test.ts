@@ -1,6 +1,7 @@
 /** An action's way through a session: decided, recorded, and only then let go. */
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { maxWriteDelayMs } from '../../../services/core/audit/limits.ts';
 import { findTranscript, readTranscript } from '../../../services/core/audit/transcript-reader.ts';
 import type { Submission } from '../../../services/core/checkpoint/contract.ts';
 import { committed } from '../audit/fixtures.ts';
@@ -119,6 +120,7 @@ describe('what is submitted', () => {
     } as const;
     const { id } = session.submit(reading, null);
     session.finished(id, outcome);
+    gateway.clock.advance(maxWriteDelayMs);
     expect(await gateway.records('action-ended')).toMatchObject([
       { action: id, session: session.id, ...outcome },
     ]);

@@ -129,7 +129,7 @@ export class Run {
       gate.transcribe({ kind: 'cut', action: id, rowsLeftOut, bytesLeftOut });
     }
     const { rows, bytes, maskedValues } = this;
-    const durationMs = clock.monotonicMs() - this.#startedAtMs;
+    const durationMs = Math.round((clock.monotonicMs() - this.#startedAtMs) * 1000) / 1000;
     const outcome = { result, rows, bytes, maskedValues, errorCode, durationMs };
     gate.finished(id, outcome);
     trace?.end(outcome);

@@ -1,6 +1,7 @@
 /** Nothing leaves before its record is in the kernel's hands: over a real trail. */
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { maxWriteDelayMs } from '../../../../services/core/audit/limits.ts';
 import type { CheckpointSession } from '../../../../services/core/checkpoint/contract.ts';
 import { trailUnavailable } from '../../../../services/core/checkpoint/refusals.ts';
 import { Conversation } from '../../../../services/protocols/postgres/session/conversation.ts';
@@ -120,6 +121,7 @@ test('what the server would skip after an error need not travel, and never happe
   await next();
   expect(written.map(({ bytes: text }) => text)).toEqual(['<sync><after>']);
   expect([late.run.ended, after.run.ended, sent()]).toEqual([true, false, 1]);
+  gateway.clock.advance(maxWriteDelayMs);
   expect(await gateway.records('action-ended')).toMatchObject([
     { action: late.run.id, result: 'failed', errorCode: '22012' },
   ]);
