@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Effect, Intent, Parameter } from '../model/action.ts';
+import type { Effect, Intent } from '../model/action.ts';
 import { maxTrailParameterCharacters, maxTrailParameters, maxTrailTextCharacters } from './limits.ts';
 
 /** The parts of a trail record that depend on the intent alone, made once for all runs of the same text. */
@@ -29,14 +29,12 @@ export function summaryOf(intent: Intent): IntentSummary {
   return summary;
 }
 
-const noTexts: readonly (string | null)[] = [];
-
-/** Parameters as the trail keeps them: cut, with a count of what was left out as the last one. */
-export function trailParameters(parameters: readonly Parameter[]): readonly (string | null)[] {
-  if (parameters.length === 0) return noTexts;
-  const kept = parameters
+/** The parameters' texts as the trail keeps them: cut, with a count of what was left out as the last one. */
+export function trailParameters(texts: readonly (string | null)[]): readonly (string | null)[] {
+  if (texts.length === 0) return texts;
+  const kept = texts
     .slice(0, maxTrailParameters)
-    .map((parameter) => parameter.text?.slice(0, maxTrailParameterCharacters) ?? null);
-  const leftOut = parameters.length - kept.length;
+    .map((text) => text?.slice(0, maxTrailParameterCharacters) ?? null);
+  const leftOut = texts.length - kept.length;
   return leftOut > 0 ? [...kept, `... and ${leftOut} more`] : kept;
 }

@@ -231,6 +231,7 @@ export class LiveSession implements CheckpointSession {
     const summary = summaryOf(intent);
     const rule = decision.rule === null ? null : ruleText(decision.rule);
     const reason: Reason | null = decision.kind === 'deny' ? decision.reason : null;
+    const parameters = action.parameters.map((parameter) => parameter.text);
     trail.append({
       kind: 'action',
       action: id,
@@ -245,13 +246,13 @@ export class LiveSession implements CheckpointSession {
       text: summary.text,
       textBytes: summary.textBytes,
       textSha256: summary.textSha256,
-      parameters: trailParameters(action.parameters),
+      parameters: trailParameters(parameters),
     });
     transcript.append({
       kind: 'action',
       action: id,
       text: intent.text,
-      parameters: action.parameters.map((parameter) => parameter.text),
+      parameters,
       decision: decision.kind,
       rule,
       message: decision.kind === 'deny' ? decision.message : null,

@@ -86,7 +86,19 @@ const isUnknownName = (reason: OpaqueReason): boolean => reason.startsWith('unkn
 
 const none: Names = new Set<string>();
 
+/** By statements, which are one list for each text that was analysed. */
+const knownNames = new WeakMap<readonly StatementFacts[], Names>();
+
 function changedNames(statements: readonly StatementFacts[]): Names {
+  let names = knownNames.get(statements);
+  if (names === undefined) {
+    names = readChangedNames(statements);
+    knownNames.set(statements, names);
+  }
+  return names;
+}
+
+function readChangedNames(statements: readonly StatementFacts[]): Names {
   const effects = statements.flatMap((statement) => statement.effects.filter(changes));
   if (effects.length === 0) return none;
   const names = new Set<string>();

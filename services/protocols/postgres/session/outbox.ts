@@ -5,13 +5,14 @@ import type { ActionTrace } from '../../../core/model/telemetry.ts';
 import type { CommitWaiter } from '../../../core/model/trail-entry.ts';
 import { frameOf, int32 } from '../wire/backend.ts';
 import { frontend } from '../wire/frontend.ts';
+import { AdjacentPieces } from './adjacent-pieces.ts';
 import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import type { NameChanging, PreparedStatement } from './names.ts';
 
 export interface OutgoingAction {
   readonly trace: ActionTrace | null;
-  readonly refused: (deny: Deny) => readonly Outgoing[];
+  readonly refused: (deny: Deny) => Outgoing;
 }
 
 /** One message on its way to the target. */
@@ -34,17 +35,21 @@ const failing = frameOf(frontend.execute, noSuchPortal, int32(0));
 type Dropped = NameChanging<PreparedStatement> | null;
 
 /** Refuses a message of the extended protocol: the server is made to fail in its place. */
-export const refuseExtended = (error: Buffer, dropped: Dropped = null): readonly Outgoing[] => [
-  { bytes: failing, awaited: { kind: 'refusal', error, query: false, dropped }, action: null },
-];
+export const refuseExtended = (error: Buffer, dropped: Dropped = null): Outgoing => ({
+  bytes: failing,
+  awaited: { kind: 'refusal', error, query: false, dropped },
+  action: null,
+});
 
 /** No grammar of PostgreSQL's begins a statement so; the server's log then says why it saw a syntax error. */
 const failingQuery = frameOf(frontend.query, 'sallyport refused the statement that stood here');
 
 /** Refuses a Query (or FunctionCall): with a Query that fails, since after an error in a pipeline the server skips both alike. */
-export const refuseQuery = (error: Buffer, dropped: Dropped): readonly Outgoing[] => [
-  { bytes: failingQuery, awaited: { kind: 'refusal', error, query: true, dropped }, action: null },
-];
+export const refuseQuery = (error: Buffer, dropped: Dropped): Outgoing => ({
+  bytes: failingQuery,
+  awaited: { kind: 'refusal', error, query: true, dropped },
+  action: null,
+});
 
 /** Keeps messages back until the trail has the records of their actions, then sends them in one write. */
 export class Outbox implements CommitWaiter {
@@ -53,6 +58,7 @@ export class Outbox implements CommitWaiter {
   readonly #write: (bytes: Buffer) => void;
   readonly #trailUnavailable: Deny;
   readonly #sent: () => void;
+  readonly #pieces = new AdjacentPieces();
   #waiting: Outgoing[] = [];
 
   constructor(
@@ -77,9 +83,9 @@ export class Outbox implements CommitWaiter {
     return this.#waiting.length === 0;
   }
 
-  add(...outgoing: readonly Outgoing[]): void {
+  add(outgoing: Outgoing): void {
     if (this.#waiting.length === 0) this.#gate.afterRecord(this);
-    this.#waiting.push(...outgoing);
+    this.#waiting.push(outgoing);
   }
 
   committed(): void {
@@ -89,8 +95,8 @@ export class Outbox implements CommitWaiter {
   notCommitted(): void {
     const deny = this.#trailUnavailable;
     this.#send(
-      this.#waiting.flatMap((outgoing) => {
-        if (outgoing.action === null) return [outgoing];
+      this.#waiting.map((outgoing) => {
+        if (outgoing.action === null) return outgoing;
         if (outgoing.awaited !== null) this.#conversation.neverHappens(outgoing.awaited, null);
         return outgoing.action.refused(deny);
       }),
@@ -99,15 +105,14 @@ export class Outbox implements CommitWaiter {
 
   #send(outgoing: readonly Outgoing[]): void {
     this.#waiting = [];
-    const pieces: Buffer[] = [];
     const traces: ActionTrace[] = [];
     for (const { bytes, awaited, action } of outgoing) {
       if (awaited !== null && !this.#conversation.expect(awaited)) continue;
-      pieces.push(bytes);
+      this.#pieces.add(bytes);
       if (action !== null && action.trace !== null) traces.push(action.trace);
     }
-    const [first] = pieces;
-    if (first !== undefined) this.#write(pieces.length === 1 ? first : Buffer.concat(pieces));
+    const bytes = this.#pieces.take();
+    if (bytes !== null) this.#write(bytes);
     for (const trace of traces) trace.sent();
     this.#sent();
   }

@@ -20,6 +20,7 @@ import { maxBackendFrameBytes } from '../wire/limits.ts';
 import { type Awaited, changesLeft, changesNow, type Running, runOf } from './awaited.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { Conversation } from './conversation.ts';
+import { describedColumns } from './described-columns.ts';
 import { maxImplicitTransactionActions } from './limits.ts';
 import { everyName, type NameChanging, type Portal } from './names.ts';
 import { refusalMessage } from './refusal.ts';
@@ -136,7 +137,8 @@ export class Replies {
         return output.add(frame);
       case 'describe-portal':
         if (type !== backend.rowDescription && type !== backend.noData) break;
-        head.portal.fields = type === backend.noData ? [] : readRowDescription(frame);
+        head.portal.fields =
+          type === backend.noData ? [] : describedColumns(head.portal.resolved.statements[0], frame);
         conversation.awaited.shift();
         if (head.forClient) output.add(frame);
         return;
@@ -175,7 +177,7 @@ export class Replies {
         return this.#row(this.#streamOf(head), frame);
       case backend.rowDescription: {
         if (head.kind !== 'query') break;
-        const fields = readRowDescription(frame);
+        const fields = describedColumns(run.statement, frame);
         this.#stream = this.#newStream(run, fields);
         return output.add(frame);
       }

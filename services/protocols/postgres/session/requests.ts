@@ -78,7 +78,7 @@ const withOpaque = ({ intent, statements }: Resolved, reason: OpaqueReason): Res
 });
 
 /** What goes out in place of a refused message, given the error for its client. */
-type Refuse = (error: Buffer) => readonly Outgoing[];
+type Refuse = (error: Buffer) => Outgoing;
 
 /** `refuse`: what goes out instead when the action's record cannot be written. */
 const acting = (trace: ActionTrace | null, refuse: Refuse): OutgoingAction => ({
@@ -249,7 +249,7 @@ export class Requests {
 
   #query(frame: Buffer): void {
     const { conversation } = this.#parts;
-    const refuse = (error: Buffer): readonly Outgoing[] => refuseQuery(error, conversation.dropUnnamed());
+    const refuse = (error: Buffer): Outgoing => refuseQuery(error, conversation.dropUnnamed());
     const text = this.#read(() => readQuery(frame), refuse);
     if (text === null) return;
     const trace = this.#parts.trace?.action('query') ?? null;
@@ -531,17 +531,15 @@ export class Requests {
   }
 
   #send(bytes: Buffer, awaited: Awaited | null, action: OutgoingAction | null = null): void {
-    this.#add([{ bytes, awaited, action }]);
+    this.#add({ bytes, awaited, action });
   }
 
   /** Behind a Sync or a Query a new run begins: what went wrong before it does not touch it. */
-  #add(outgoing: readonly Outgoing[]): void {
+  #add(outgoing: Outgoing): void {
     const { conversation, outbox } = this.#parts;
-    outbox.add(...outgoing);
-    for (const { awaited } of outgoing) {
-      if (awaited?.kind === 'sync') conversation.endPipeline();
-      if (beginsRun(awaited)) conversation.generation += 1;
-    }
+    outbox.add(outgoing);
+    if (outgoing.awaited?.kind === 'sync') conversation.endPipeline();
+    if (beginsRun(outgoing.awaited)) conversation.generation += 1;
     if (this.#owed < maxAwaited || this.#flow.blockedBy !== null) return;
     // Without a Flush the server may keep its answers until Sync.
     outbox.add({ bytes: flush, awaited: null, action: null });

@@ -69,8 +69,7 @@ export class BodyReader {
 
   /** A NUL-terminated string as raw bytes. */
   stringBytes(): Buffer {
-    const end = this.#frame.indexOf(0, this.#at);
-    if (end === -1) throw this.#malformed();
+    const end = this.#terminator();
     const value = this.#frame.subarray(this.#at, end);
     this.#at = end + 1;
     return value;
@@ -88,15 +87,29 @@ export class BodyReader {
 
   /** The name of a statement or portal, as a key: one character a byte, since the server compares bytes. */
   name(): string {
-    const bytes = this.stringBytes();
-    if (bytes.length > maxNameBytes) {
-      throw new WireError('name-too-long', `a name of ${bytes.length} bytes is over ${maxNameBytes}`);
+    const start = this.#at;
+    // Most are the unnamed one.
+    if (this.#frame[start] === 0) {
+      this.#at += 1;
+      return '';
     }
-    return bytes.toString('latin1');
+    const end = this.#terminator();
+    if (end - start > maxNameBytes) {
+      throw new WireError('name-too-long', `a name of ${end - start} bytes is over ${maxNameBytes}`);
+    }
+    this.#at = end + 1;
+    return this.#frame.toString('latin1', start, end);
   }
 
   end(): void {
     if (this.#at !== this.#frame.length) throw this.#malformed();
+  }
+
+  /** Where the NUL of the string stands that begins here. */
+  #terminator(): number {
+    const end = this.#frame.indexOf(0, this.#at);
+    if (end === -1) throw this.#malformed();
+    return end;
   }
 
   #need(count: number): void {

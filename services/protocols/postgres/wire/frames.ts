@@ -14,9 +14,10 @@ const nothing = Buffer.alloc(0);
  */
 export class FrameReader {
   readonly #maxFrameBytes: number;
-  /** Chunks not yet given out; only the first may have been given out in part. */
-  #chunks: Buffer[] = [];
+  /** The chunk that messages are cut from, given out up to the offset, and those that came behind it. */
+  #first: Buffer = nothing;
   #offset = 0;
+  #others: Buffer[] = [];
   #bytes = 0;
 
   constructor(maxFrameBytes: number) {
@@ -30,7 +31,11 @@ export class FrameReader {
 
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
+    if (this.#bytes > 0) this.#others.push(chunk);
+    else {
+      this.#first = chunk;
+      this.#offset = 0;
+    }
     this.#bytes += chunk.length;
   }
 
@@ -57,24 +62,18 @@ export class FrameReader {
   }
 
   #lengthWord(): number {
-    const first = this.#chunks[0] ?? nothing;
-    if (first.length - this.#offset >= headerBytes) return first.readUInt32BE(this.#offset + 1);
-    // The header is split over chunks: rare, so a copy of all that waits is cheap enough and keeps one way to read.
-    this.#join();
-    return (this.#chunks[0] ?? nothing).readUInt32BE(1);
+    // A header that is split over chunks is rare, so a copy of all that waits is cheap enough and keeps one way to read.
+    if (this.#first.length - this.#offset < headerBytes) this.#join();
+    return this.#first.readUInt32BE(this.#offset + 1);
   }
 
   #take(count: number): Buffer {
-    let first = this.#chunks[0] ?? nothing;
-    if (first.length - this.#offset < count) {
-      this.#join();
-      first = this.#chunks[0] ?? nothing;
-    }
-    const frame = first.subarray(this.#offset, this.#offset + count);
+    if (this.#first.length - this.#offset < count) this.#join();
+    const frame = this.#first.subarray(this.#offset, this.#offset + count);
     this.#offset += count;
     this.#bytes -= count;
-    if (this.#offset === first.length) {
-      this.#chunks.shift();
+    if (this.#offset === this.#first.length) {
+      this.#first = this.#others.length === 0 ? nothing : (this.#others.shift() ?? nothing);
       this.#offset = 0;
     }
     return frame;
@@ -82,8 +81,8 @@ export class FrameReader {
 
   /** Called only when a whole message has arrived, or its header has not: so each byte is copied at most twice. */
   #join(): void {
-    const [first = nothing, ...others] = this.#chunks;
-    this.#chunks = [Buffer.concat([first.subarray(this.#offset), ...others])];
+    this.#first = Buffer.concat([this.#first.subarray(this.#offset), ...this.#others]);
     this.#offset = 0;
+    this.#others = [];
   }
 }

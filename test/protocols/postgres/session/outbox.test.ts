@@ -61,8 +61,13 @@ function acting(gate: CheckpointSession, text: string): Outgoing & { readonly ru
 test('messages of one turn wait for their records, and leave in order with one write', async () => {
   await using gateway = await TestGateway.start();
   const { gate, conversation, outbox, written, next, sent } = start(gateway);
-  outbox.add(plain('<parse>'), acting(gate, '<first>'));
-  outbox.add(acting(gate, '<second>'), plain('<sync>', { kind: 'sync' }));
+  const messages = [
+    plain('<parse>'),
+    acting(gate, '<first>'),
+    acting(gate, '<second>'),
+    plain('<sync>', { kind: 'sync' }),
+  ];
+  for (const message of messages) outbox.add(message);
   expect([written, outbox.empty, conversation.awaited.length]).toEqual([[], false, 0]);
   await next();
   expect(written).toEqual([{ bytes: '<parse><first><second><sync>', recorded: 2 }]);
@@ -98,16 +103,16 @@ test('when the record cannot be written, a message that the server is made to re
     }
   }
   const action = acting(gate, '<delete>');
-  outbox.add(plain('<parse>'), action, plain('<sync>', { kind: 'sync' }));
+  for (const message of [plain('<parse>'), action, plain('<sync>', { kind: 'sync' })]) outbox.add(message);
   await next();
   const [{ bytes: sent, recorded } = { bytes: '', recorded: -1 }] = written;
   expect(written).toHaveLength(1);
   expect(recorded).toBe(0);
   expect(sent).not.toContain('<delete>');
   // The client still gets an answer for each of its messages, so what is not an action is sent.
-  const [refusal] = refuseQuery(refusalMessage(trailUnavailable()), null);
-  expect(sent).toBe(`<parse>${refusal?.bytes.toString('latin1')}<sync>`);
-  expect(conversation.awaited).toEqual([refusal?.awaited, { kind: 'sync' }]);
+  const refusal = refuseQuery(refusalMessage(trailUnavailable()), null);
+  expect(sent).toBe(`<parse>${refusal.bytes.toString('latin1')}<sync>`);
+  expect(conversation.awaited).toEqual([refusal.awaited, { kind: 'sync' }]);
   expect(action.run.ended).toBe(true);
 });
 
@@ -116,7 +121,7 @@ test('what the server would skip after an error need not travel, and never happe
   const { gate, conversation, outbox, written, next, sent } = start(gateway);
   const late = acting(gate, '<late>');
   const after = acting(gate, '<after>');
-  outbox.add(late, plain('<sync>', { kind: 'sync' }), after);
+  for (const message of [late, plain('<sync>', { kind: 'sync' }), after]) outbox.add(message);
   conversation.failPipeline('22012');
   await next();
   expect(written.map(({ bytes: text }) => text)).toEqual(['<sync><after>']);
@@ -129,15 +134,15 @@ test('what the server would skip after an error need not travel, and never happe
 
 test('a refusal makes the server fail without any effect, in the manner of the message that is refused', () => {
   const error = refusalMessage(trailUnavailable());
-  const [extended] = refuseExtended(error);
-  expect(extended?.awaited).toEqual({ kind: 'refusal', error, query: false, dropped: null });
+  const extended = refuseExtended(error);
+  expect(extended.awaited).toEqual({ kind: 'refusal', error, query: false, dropped: null });
   // Execute of a portal that nobody can have bound.
-  expect(extended?.bytes.toString('latin1')).toMatch(/^E.{4}sallyport-refusal-[0-9a-f]{24}\0\0{4}$/s);
-  const [query] = refuseQuery(error, null);
-  expect(query?.awaited).toEqual({ kind: 'refusal', error, query: true, dropped: null });
-  expect(query?.bytes.toString('latin1')).toMatch(/^Q.{4}sallyport refused .*\0$/s);
+  expect(extended.bytes.toString('latin1')).toMatch(/^E.{4}sallyport-refusal-[0-9a-f]{24}\0\0{4}$/s);
+  const query = refuseQuery(error, null);
+  expect(query.awaited).toEqual({ kind: 'refusal', error, query: true, dropped: null });
+  expect(query.bytes.toString('latin1')).toMatch(/^Q.{4}sallyport refused .*\0$/s);
   for (const refusal of [extended, query]) {
-    expect(refusal?.action).toBeNull();
-    expect(refusal?.bytes.readUInt32BE(1)).toBe((refusal?.bytes.length ?? 0) - 1);
+    expect(refusal.action).toBeNull();
+    expect(refusal.bytes.readUInt32BE(1)).toBe((refusal.bytes.length ?? 0) - 1);
   }
 });
