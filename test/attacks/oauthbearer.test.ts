@@ -229,6 +229,8 @@ test('whoever asks for the issuer is told, however often, and is not locked out'
 });
 
 test('a bad token counts, also when its client hangs up on the answer; then the door is shut', async () => {
+  const told = 'a connection was refused';
+  const before = gateway.up.errorOutput.split(told).length - 1;
   for (let count = 0; count < failures; count++) {
     const client = await asked();
     client.send(bad());
@@ -236,6 +238,7 @@ test('a bad token counts, also when its client hangs up on the answer; then the 
     client.end();
   }
   locked = true;
+  await gateway.up.untilError(new RegExp(`(?:${told}[^]*?){${before + failures}}`));
   const client = await RawClient.connect(gateway.port);
   client.send(startup);
   await client.until(() => client.closed);

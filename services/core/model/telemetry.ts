@@ -55,8 +55,8 @@ export interface SessionTrace {
   opened(attributes: Omit<SessionAttributes, 'protocol'>): void;
   /** `name` is of a closed vocabulary of the protocol's (`query`, `execute`): spans are grouped by it. */
   action(name: string): ActionTrace;
-  /** The session is over; when start-up is not, it has failed, and this is why. */
-  end(why: string): void;
+  /** The session is over; when start-up is not, it has failed, and this is why. Null: the client wanted no session. */
+  end(why: string | null): void;
 }
 
 /**

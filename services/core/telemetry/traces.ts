@@ -116,12 +116,12 @@ export class TracedSession implements SessionTrace {
     return new TracedAction(this.#parts, name, this.#attributes, this.#links);
   }
 
-  end(why: string): void {
+  end(why: string | null): void {
     if (!this.#startUp.span.isRecording()) return;
-    this.#startUp.span.setStatus({
-      code: SpanStatusCode.ERROR,
-      message: why.slice(0, maxSpanAttributeCharacters),
-    });
+    if (why !== null) {
+      const message = why.slice(0, maxSpanAttributeCharacters);
+      this.#startUp.span.setStatus({ code: SpanStatusCode.ERROR, message });
+    }
     this.#startUp.end();
   }
 }

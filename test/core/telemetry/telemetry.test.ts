@@ -229,6 +229,13 @@ describe('traces', () => {
     expect(named('identity').parentSpanId).toBe(named('session').spanId);
   });
 
+  test('a connection that wants no session has not failed', async () => {
+    const telemetry = await start();
+    telemetry.session({ protocol: 'postgres' }).end(null);
+    await telemetry.shutdown();
+    expect(named('session')).toMatchObject({ failed: false });
+  });
+
   test('neither text nor values nor claims leave the gateway', async () => {
     const telemetry = await start();
     const trace = openSession(telemetry);

@@ -2,6 +2,7 @@ import type { Connection } from '../../../core/checkpoint/contract.ts';
 import { IdentityError, type VerifiedCertificate } from '../../../core/model/identity.ts';
 import type { Principal } from '../../../core/model/principal.ts';
 import type { ListenerOauthSettings } from '../../../core/model/settings.ts';
+import { ByteSourceError } from '../../byte-source.ts';
 import type { AcceptedConnection, EngineServices } from '../../protocol.ts';
 import type { PostgresTarget } from '../target.ts';
 import { askForToken, type Presented } from './ask-for-token.ts';
@@ -48,7 +49,12 @@ export async function identify(
       message: error.message,
       hint: presented?.hint ?? 'Connect without the certificate, or with another one.',
     });
-    await presented?.refuse();
+    try {
+      await presented?.refuse();
+    } catch (cause) {
+      // pgx has no more to say. It was refused all the same.
+      if (!(cause instanceof ByteSourceError)) throw cause;
+    }
     throw refusal;
   }
 }

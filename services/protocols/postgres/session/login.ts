@@ -68,13 +68,13 @@ export async function login(parts: LoginParts, connection: AcceptedConnection): 
       else services.tellOthers({ kind: 'cancel', key });
       greeting.bytes.release();
       socket.end();
-      trace?.end('a cancel request');
+      trace?.end(null);
       return;
     }
     if (parts.isDraining()) throw cannotConnectNow();
     await openSession(parts, connection, greeting, greeting.packet, trace);
   } catch (error) {
-    trace?.end(messageOf(error));
+    trace?.end(error instanceof TokenWanted ? null : messageOf(error));
     const words = lastWords(error);
     if (words === null) log.debug({ error: messageOf(error) }, 'a connection ended before it had begun');
     else if (error instanceof TokenWanted) log.debug({}, 'a client was told where it gets a token');
