@@ -272,7 +272,8 @@ test('a listener may ask everybody by OAuth, once its config is reloaded', async
     await replace(oauth);
   }
   expect(await psql('')).toBe('a***@***.example\n');
-});
+  // Two reloads and six clients.
+}, 60_000);
 
 test('no token is in the logs or in the trail', async () => {
   const token = company.mint();
