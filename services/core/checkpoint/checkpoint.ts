@@ -119,14 +119,13 @@ export class GatewayCheckpoint implements Checkpoint {
       case 'commands-wanted': {
         if (news.gateway !== gateway) return;
         const { rateKey, perMinute, by: to } = news;
-        const commands = this.#rate.lend(rateKey, perMinute);
-        if (commands > 0)
-          void peers.tell({ kind: 'commands-lent', gateway, to, rateKey, perMinute, commands });
+        const loan = this.#rate.lend(rateKey, perMinute);
+        if (loan !== null) void peers.tell({ kind: 'commands-lent', gateway, to, rateKey, perMinute, loan });
         return;
       }
       case 'commands-lent':
         if (news.gateway === gateway && news.to === process) {
-          this.#rate.lent(news.rateKey, news.perMinute, news.commands);
+          this.#rate.borrowed(news.rateKey, news.perMinute, news.loan);
         }
         return;
       case 'cancel':

@@ -15,7 +15,16 @@ export const maxTrailParameterCharacters = 256;
 export const maxSessions = 10_000;
 
 /**
- * How often a worker asks the others for commands that they have not answered for: an answer takes a millisecond or two, and one
- * that has nothing to give is silent.
+ * How often a worker asks the others for a part of a principal's commands that they have not answered for: an answer takes a
+ * millisecond or two, and one that has nothing to give is silent.
  */
 export const borrowEveryMs = 50;
+
+/** How long what was lent stays away. A message that is lost takes away so much for as long. */
+export const loanMs = 60_000;
+
+/** A worker that has counted a command within this time keeps half of what it has. */
+export const inUseMs = 5_000;
+
+/** Loans of one bucket at a time: with halves of halves the last ones are worth nothing. */
+export const maxLoans = 16;

@@ -1,32 +1,51 @@
 import type { Clock } from '../model/clock.ts';
 import type { Principal } from '../model/principal.ts';
-import { borrowEveryMs, maxRateKeys } from './limits.ts';
+import { borrowEveryMs, inUseMs, loanMs, maxLoans, maxRateKeys } from './limits.ts';
+
+/** A part of a bucket, for some time: how much of it, how full it was, and until when by the machine's clock. */
+export interface Loan {
+  readonly capacity: number;
+  readonly commands: number;
+  readonly untilMs: number;
+}
 
 interface Bucket {
   tokens: number;
   filledAtMs: number;
   perMinute: number;
-  /** When the other workers were last asked, unless they have answered since. */
+  /** Of the whole bucket, what is here now. */
+  capacity: number;
+  lent: readonly Loan[];
+  borrowed: readonly Loan[];
+  /** When a command was last counted here. */
+  usedAtMs: number;
+  /** When the other workers were last asked, unless one has answered since. */
   askedAtMs: number;
 }
 
-/** The other workers of this gateway, each of which has as large a share. */
+/** The other workers of this gateway, on this machine, each of which has as large a share. */
 export interface RateShare {
   readonly workers: number;
-  /** Asks the others for what they have left; `lent` is called when one of them gives something. */
+  /** Asks the others for what they do not use; `borrowed` is called when one of them gives something. */
   borrow(key: string, perMinute: number): void;
 }
 
 export const rateKeyOf = ({ issuer, subject }: Principal, target: string): string =>
   `${issuer}\n${subject}\n${target}`;
 
+const never = Number.NEGATIVE_INFINITY;
+const none: readonly Loan[] = [];
+
+/** Ten tenths are a little less than one. */
+const rounding = 1e-9;
+
 /**
  * Commands per minute, one token bucket for each principal on each target, so that opening more sessions does not
  * raise the limit. A bucket holds one minute's worth: a burst of that size is let through, then one by one.
  *
- * With several workers each has its share of the bucket, and of what comes into it, and gets from the others what they do not
- * use. So all of them together never let through more than the limit, whatever becomes of the messages; while they cannot
- * reach each other, a principal has only the shares of those workers that its sessions are on.
+ * With several workers each has its share of the bucket, and lends the others what it does not use of it: room, and the commands in
+ * it. No part of the bucket is ever in two places, so all workers together let through no more than one would, whatever becomes of
+ * their messages. What was lent comes back by itself, so that a message that is lost costs a minute and no more.
  */
 export class RateLimit {
   readonly #clock: Clock;
@@ -41,51 +60,79 @@ export class RateLimit {
   /** Takes `commands` tokens if they are there; false when the action must be refused. */
   take(key: string, commands: number, perMinute: number): boolean {
     const bucket = this.#filled(key, perMinute);
+    bucket.usedAtMs = bucket.filledAtMs;
     const taken = bucket.tokens + rounding >= commands;
     if (taken) bucket.tokens -= commands;
-    if (bucket.tokens < perMinute / this.#share.workers / 2) this.#borrow(bucket, key, perMinute);
+    if (!taken || bucket.tokens < perMinute / this.#share.workers / 2) this.#borrow(bucket, key);
     return taken;
   }
 
-  /** A session begins: what the other workers have left is here by its first command. */
+  /** A session begins: what the other workers do not use is here by its first command. */
   expect(key: string, perMinute: number): void {
-    this.#borrow(this.#filled(key, perMinute), key, perMinute);
+    this.#borrow(this.#filled(key, perMinute), key);
   }
 
-  /** What another worker may have of this one's share: all that nobody here uses, within a few questions. */
-  lend(key: string, perMinute: number): number {
+  /** What another worker may have: all, when nobody uses it here, else half. Null when that is nothing worth having. */
+  lend(key: string, perMinute: number): Loan | null {
     const bucket = this.#filled(key, perMinute);
-    const given = bucket.tokens < 2 ? bucket.tokens : bucket.tokens / 2;
-    bucket.tokens -= given;
-    return given;
+    const part = bucket.filledAtMs - bucket.usedAtMs < inUseMs ? 0.5 : 1;
+    const capacity = bucket.capacity * part;
+    const least = perMinute / this.#share.workers / maxLoans;
+    if (capacity < least || bucket.lent.length >= maxLoans) return null;
+    const loan = { capacity, commands: bucket.tokens * part, untilMs: this.#clock.nowMs() + loanMs };
+    bucket.lent = [...bucket.lent, loan];
+    bucket.capacity -= capacity;
+    bucket.tokens -= loan.commands;
+    return loan;
   }
 
-  lent(key: string, perMinute: number, commands: number): void {
+  /** Another worker has lent this. */
+  borrowed(key: string, perMinute: number, loan: Loan): void {
+    // The limit has changed meanwhile: what was lent is of another bucket.
+    if (this.#buckets.get(key)?.perMinute !== perMinute || loan.untilMs <= this.#clock.nowMs()) return;
     const bucket = this.#filled(key, perMinute);
-    bucket.tokens = Math.min(perMinute, bucket.tokens + commands);
-    bucket.askedAtMs = Number.NEGATIVE_INFINITY;
+    bucket.borrowed = [...bucket.borrowed, loan];
+    bucket.capacity += loan.capacity;
+    bucket.tokens += Math.min(loan.commands, loan.capacity);
+    bucket.askedAtMs = never;
   }
 
-  #borrow(bucket: Bucket, key: string, perMinute: number): void {
-    if (this.#share.workers === 1) return;
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - bucket.askedAtMs < borrowEveryMs) return;
-    bucket.askedAtMs = nowMs;
-    this.#share.borrow(key, perMinute);
+  #borrow(bucket: Bucket, key: string): void {
+    if (bucket.capacity + rounding >= bucket.perMinute) return;
+    if (bucket.filledAtMs - bucket.askedAtMs < borrowEveryMs) return;
+    bucket.askedAtMs = bucket.filledAtMs;
+    this.#share.borrow(key, bucket.perMinute);
   }
 
   #filled(key: string, perMinute: number): Bucket {
     const nowMs = this.#clock.monotonicMs();
-    const share = perMinute / this.#share.workers;
     const bucket = this.#bucket(key, perMinute, nowMs);
-    // What was borrowed under another limit is not this one's.
-    if (bucket.perMinute !== perMinute) bucket.tokens = Math.min(share, bucket.tokens);
-    bucket.perMinute = perMinute;
-    const refilled = bucket.tokens + ((nowMs - bucket.filledAtMs) / 60_000) * share;
-    // What was borrowed may be over the share; nothing is added to it then.
-    bucket.tokens = Math.max(Math.min(share, refilled), bucket.tokens);
+    const share = perMinute / this.#share.workers;
+    if (bucket.perMinute !== perMinute) {
+      Object.assign(bucket, {
+        perMinute,
+        lent: none,
+        borrowed: none,
+        tokens: Math.min(share, bucket.tokens),
+      });
+    }
+    // What has come back, or has gone back, since then counts neither here nor there for that time.
+    const lent = sum(bucket.lent);
+    this.#endLoans(bucket);
+    const filling = share - lent + sum(bucket.borrowed);
+    const minutes = (nowMs - bucket.filledAtMs) / 60_000;
+    bucket.capacity = Math.max(0, share - sum(bucket.lent) + sum(bucket.borrowed));
+    bucket.tokens = Math.min(bucket.capacity, bucket.tokens + minutes * Math.max(0, filling));
     bucket.filledAtMs = nowMs;
     return bucket;
+  }
+
+  #endLoans(bucket: Bucket): void {
+    if (bucket.lent.length + bucket.borrowed.length === 0) return;
+    const nowMs = this.#clock.nowMs();
+    const lasts = ({ untilMs }: Loan): boolean => untilMs > nowMs;
+    bucket.lent = bucket.lent.filter(lasts);
+    bucket.borrowed = bucket.borrowed.filter(lasts);
   }
 
   #bucket(key: string, perMinute: number, nowMs: number): Bucket {
@@ -100,16 +147,21 @@ export class RateLimit {
       const oldest = this.#buckets.keys().next();
       if (!oldest.done) this.#buckets.delete(oldest.value);
     }
+    const share = perMinute / this.#share.workers;
     const fresh: Bucket = {
-      tokens: perMinute / this.#share.workers,
+      tokens: share,
       filledAtMs: nowMs,
       perMinute,
-      askedAtMs: Number.NEGATIVE_INFINITY,
+      capacity: share,
+      lent: none,
+      borrowed: none,
+      usedAtMs: never,
+      askedAtMs: never,
     };
     this.#buckets.set(key, fresh);
     return fresh;
   }
 }
 
-/** Ten tenths are a little less than one. */
-const rounding = 1e-9;
+const sum = (loans: readonly Loan[]): number =>
+  loans.length === 0 ? 0 : loans.reduce((total, { capacity }) => total + capacity, 0);

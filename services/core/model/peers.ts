@@ -10,7 +10,7 @@ export type News =
   | { readonly kind: 'cancel'; readonly protocol: string; readonly key: string }
   /** A session has changed definitions at a target. */
   | { readonly kind: 'definitions-changed'; readonly protocol: string; readonly target: TargetName }
-  /** A principal has used up this worker's share of its commands, and may have what the gateway's other workers have left. */
+  /** A worker needs more of a principal's commands per minute than its share, and may have what others of its gateway do not use. */
   | {
       readonly kind: 'commands-wanted';
       readonly gateway: string;
@@ -18,13 +18,14 @@ export type News =
       readonly rateKey: string;
       readonly perMinute: number;
     }
+  /** A part of a bucket: how much of it, how full it is, and until when. */
   | {
       readonly kind: 'commands-lent';
       readonly gateway: string;
       readonly to: string;
       readonly rateKey: string;
       readonly perMinute: number;
-      readonly commands: number;
+      readonly loan: { readonly capacity: number; readonly commands: number; readonly untilMs: number };
     };
 
 /** Where a list of sessions goes on: behind this one. */

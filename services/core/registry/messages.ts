@@ -24,7 +24,11 @@ const newsSchema: z.ZodType<News> = z.discriminatedUnion('kind', [
     kind: z.literal('commands-lent'),
     ...rate,
     to: z.string(),
-    commands: z.number().positive(),
+    loan: z.strictObject({
+      capacity: z.number().positive(),
+      commands: z.number().nonnegative(),
+      untilMs: z.number(),
+    }),
   }),
 ]);
 

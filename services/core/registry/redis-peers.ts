@@ -163,7 +163,7 @@ export class RedisPeers implements Peers {
   }
 
   #nobodyAnswers(): { readonly answers: readonly []; readonly silent: readonly string[] } {
-    const names = this.#others.map(({ name }) => name);
+    const names = this.#others.map(({ name }) => name).sort();
     return { answers: [], silent: names.length > 0 || this.count === 0 ? names : ['the other workers'] };
   }
 
@@ -274,5 +274,5 @@ function resultOf<Kind extends Question['kind']>(
     // as: `answered` has taken answers of this kind only
     else found.push({ from: name, answer: answer as Extract<Answer, { readonly kind: Kind }> });
   }
-  return { answers: found, silent };
+  return { answers: found, silent: silent.sort() };
 }

@@ -43,7 +43,12 @@ export class SessionRegistry {
     limit: number,
   ): Promise<Gathered<{ readonly sessions: readonly InProcess<OpenSession>[]; readonly more: boolean }>> {
     // Each gives one more than is wanted: then the first of all are surely among them, and whether there are more.
-    const { answers, silent } = await this.#askAll<'sessions'>({ kind: 'sessions', after, limit: limit + 1 });
+    const place = after === null ? null : { openedAtMs: after.openedAtMs, id: after.id };
+    const { answers, silent } = await this.#askAll<'sessions'>({
+      kind: 'sessions',
+      after: place,
+      limit: limit + 1,
+    });
     const sessions = answers
       .flatMap(({ from, answer }) => answer.sessions.map((session) => ({ ...session, process: from })))
       .sort(byPlace);

@@ -83,3 +83,109 @@ test('in no minute do more than two minutes’ worth pass, and one who keeps to 
     { numRuns: 100 },
   );
 });
+
+/** Workers of one gateway, and what they say to each other: each message is delivered or lost as the test says. */
+function workersOf(count: number, perMinute: number) {
+  const clock = new ManualClock();
+  const messages: (() => void)[] = [];
+  const limits: RateLimit[] = Array.from(
+    { length: count },
+    (_, asker) =>
+      new RateLimit(clock, {
+        workers: count,
+        borrow(key) {
+          for (const [lender, limit] of limits.entries()) {
+            if (lender === asker) continue;
+            messages.push(() => {
+              const loan = limit.lend(key, perMinute);
+              if (loan !== null) messages.push(() => limits[asker]?.borrowed(key, perMinute, loan));
+            });
+          }
+        },
+      }),
+  );
+  const deliver = (): void => {
+    for (let message = messages.shift(); message !== undefined; message = messages.shift()) message();
+  };
+  return { clock, limits, messages, deliver };
+}
+
+test('several workers together never let through more than one would, whatever becomes of their messages', () => {
+  const step = fc.record({
+    worker: fc.nat(3),
+    waitMs: fc.oneof(fc.constant(0), fc.nat(50), fc.nat(90_000)),
+    commands: fc.integer({ min: 1, max: 4 }),
+    fate: fc.constantFrom('deliver', 'lose', 'keep'),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 80 }),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 2, max: 4 }),
+      (steps, perMinute, count) => {
+        const { clock, limits, messages, deliver } = workersOf(count, perMinute);
+        const passed: { readonly atMs: number; readonly commands: number }[] = [];
+        for (const { worker, waitMs, commands, fate } of steps) {
+          clock.advance(waitMs);
+          const limit = limits[worker % count];
+          if (commands === 4) limit?.expect('ada', perMinute);
+          else if (limit?.take('ada', commands, perMinute)) passed.push({ atMs: clock.nowMs(), commands });
+          if (fate === 'deliver') deliver();
+          else if (fate === 'lose') messages.length = 0;
+        }
+        // Of any stretch of time, whatever came before it.
+        for (const [from, { atMs: fromMs }] of passed.entries()) {
+          let sum = 0;
+          for (const { atMs, commands } of passed.slice(from)) {
+            sum += commands;
+            expect(sum).toBeLessThanOrEqual(perMinute * (1 + (atMs - fromMs) / 60_000) + 1e-6);
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('who uses one worker of several gets what the others do not use', () => {
+  for (const [perMinute, count] of [
+    [60, 2],
+    [60, 3],
+    [10, 4],
+    [1, 4],
+  ] as const) {
+    const { clock, limits, deliver } = workersOf(count, perMinute);
+    const [limit] = limits;
+    limit?.expect('ada', perMinute);
+    let passed = 0;
+    // A few times as many as there are: each answer takes a moment, and one that has nothing to give is asked again later.
+    for (let command = 0; command < perMinute * 4; command += 1) {
+      deliver();
+      if (limit?.take('ada', 1, perMinute)) passed += 1;
+      clock.advance(1);
+    }
+    expect(passed).toBeGreaterThanOrEqual(Math.floor(perMinute * 0.9));
+    // And so it goes on, minute by minute.
+    for (let minute = 0; minute < 60 * 20; minute += 1) {
+      clock.advance(100);
+      deliver();
+      if (limit?.take('ada', 1, perMinute)) passed += 1;
+    }
+    expect(passed).toBeGreaterThanOrEqual(Math.floor(perMinute * 2.5));
+  }
+});
+
+test('workers that cannot reach each other have their shares alone, and a limit that is lowered ends what was borrowed', () => {
+  const { limits, deliver, messages } = workersOf(2, 10);
+  const [one] = limits;
+  const takes = (perMinute: number): number => {
+    let taken = 0;
+    while (one?.take('ada', 1, perMinute)) taken += 1;
+    return taken;
+  };
+  expect(takes(10)).toBe(5);
+  expect(messages.length).toBeGreaterThan(0);
+  deliver();
+  expect(one?.take('ada', 1, 10)).toBe(true);
+  expect(takes(2)).toBeLessThanOrEqual(1);
+});
