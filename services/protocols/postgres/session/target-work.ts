@@ -40,7 +40,8 @@ export class TargetWork {
   readonly #connection: CatalogConnection;
   readonly #catalogs: CatalogCache;
   readonly #analyser: Analyser;
-  #checkedAtMs: number;
+  /** When an unknown name last made us ask the target. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   /** The check that runs, and the one that begins when it has ended. */
   #checking: Promise<void> | null = null;
   #nextCheck: Promise<void> | null = null;
@@ -49,14 +50,13 @@ export class TargetWork {
   #timer: Timer;
 
   private constructor(parts: TargetWorkParts, connection: CatalogConnection, catalogs: CatalogCache) {
-    const { name, target, largeTexts, clock } = parts;
+    const { name, target, largeTexts } = parts;
     this.#parts = parts;
     this.#connection = connection;
     this.#catalogs = catalogs;
     const searchPath = [...target.searchPath, 'pg_temp'];
     this.#analyser = createAnalyser({ target: name, catalogs, searchPath, largeTexts });
     this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
-    this.#checkedAtMs = clock.monotonicMs();
     this.#timer = this.#checkLater();
   }
 
@@ -86,8 +86,11 @@ export class TargetWork {
     ) {
       return analysis;
     }
-    // Not at once again: who sends unknown names all day must not have the catalog read all day.
-    if (this.#parts.clock.monotonicMs() - this.#checkedAtMs < minRecheckMs) return analysis;
+    // Not at once again: who sends unknown names all day must not have the catalog read all day. Checks for other reasons do not
+    // count: a session of another process may have made the name since, and its word for it be still on its way.
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs - this.#askedAtMs < minRecheckMs) return analysis;
+    this.#askedAtMs = nowMs;
     return this.analyseFresh(text, session);
   }
 
@@ -131,8 +134,7 @@ export class TargetWork {
   }
 
   async #check(): Promise<void> {
-    const { clock, log, name } = this.#parts;
-    this.#checkedAtMs = clock.monotonicMs();
+    const { log, name } = this.#parts;
     try {
       await this.#catalogs.refreshIfChanged();
     } catch (error) {
