@@ -116,7 +116,7 @@ async function receive({ listener, engine, clock, log }: IntakeParts, socket: So
   try {
     const { command, source } = await takeProxyHeader(bytes);
     const rest = bytes.release();
-    if (command === 'local') return void socket.end(probeAnswer);
+    if (command === 'local') return answerProbe(socket);
     if (source === null) throw new ProxyHeaderError('no-address', 'the PROXY header names no IP address');
     if (rest.length > 0) socket.unshift(rest);
     engine.accept({ socket, source, listener });
@@ -127,4 +127,10 @@ async function receive({ listener, engine, clock, log }: IntakeParts, socket: So
     const probe = error instanceof ByteSourceError && error.code === 'closed' && bytes.waiting === 0;
     if (!probe) log.warn({ listener, error: messageOf(error) }, 'a connection without a usable PROXY header');
   }
+}
+
+function answerProbe(socket: Socket): void {
+  // Envoy gives up on a probe that was answered too late, as on a machine that is busy, and makes another one.
+  socket.on('error', () => socket.destroy());
+  socket.end(probeAnswer);
 }
