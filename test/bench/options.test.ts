@@ -20,6 +20,7 @@ test.each([
   [['--only', 'simple,nothing'], 'nothing'],
   [['--soak', 'long'], '--soak'],
   [['--soak', '5s'], '--soak'],
+  [['--soak', '5m', '--json', 'x'], '--json'],
   [['--fast'], '--fast'],
   [['simple'], 'simple'],
 ])('%j is refused, and named', (args, named) => {

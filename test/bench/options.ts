@@ -84,6 +84,14 @@ export function optionsFrom(
   if (soak !== undefined && (soakMs === null || soakMs < 60_000)) {
     throw new UsageError('--soak is a duration of at least a minute, as 10m');
   }
+  const others = Object.entries(values).filter(
+    ([name, value]) => name !== 'soak' && value !== undefined && value !== false,
+  );
+  if (soakMs !== null && others.length > 0) {
+    throw new UsageError(
+      `--soak stands alone: there is no ${others.map(([name]) => `--${name}`).join(', ')} of it`,
+    );
+  }
   return {
     rounds: count('rounds', values.rounds, quick ? 1 : 3),
     seconds: count('seconds', values.seconds, quick ? 1 : 4),

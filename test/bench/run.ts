@@ -1,5 +1,5 @@
 /** `npm run bench`: what the gateway costs. `--help` says all of it. */
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { installDebian, onPath, pip, postgresql, psql } from '../servers/debian.ts';
 import { type LoadResult, meets } from './figures.ts';
@@ -15,6 +15,14 @@ const broke = (what: string, error: unknown): void => {
   console.error(`${what} broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 };
 
+/** The last lines of the gateway's log that are more than information. */
+const complaintsOf = (log: string): string =>
+  log
+    .split('\n')
+    .filter((line) => line !== '' && !line.includes('"level":"info"'))
+    .slice(-20)
+    .join('\n');
+
 /** What runs for the first time is compiled: that is not what a statement costs. */
 async function warmUp(ways: Ways): Promise<void> {
   const script = '\\set id random(1, 3)\nSELECT name FROM app.users WHERE id = :id;\n';
@@ -24,11 +32,17 @@ async function warmUp(ways: Ways): Promise<void> {
   }
 }
 
+/** What runs beside us; it must not outlive us. */
+const started = new AsyncDisposableStack();
+let interrupted = false;
+
 async function measure(options: Options): Promise<boolean> {
   const { jsonFile, profileFolder, only, quick } = options;
+  // Once all is measured would be late to learn that it cannot be written.
+  if (jsonFile !== null) await appendFile(jsonFile, '');
   progress('starting PostgreSQL, Envoy, the relay, pgbouncer and the gateway');
   const profile = `--cpu-prof --cpu-prof-dir=${profileFolder} --cpu-prof-interval=200`;
-  await using ways = await startWays(profileFolder === null ? {} : { NODE_OPTIONS: profile });
+  const ways = await startWays(profileFolder === null ? {} : { NODE_OPTIONS: profile }, started);
   progress('warming up');
   await warmUp(ways);
   const results: LoadResult[] = [];
@@ -40,8 +54,11 @@ async function measure(options: Options): Promise<boolean> {
     try {
       results.push({ load: name, title, ...(await load.run(ways, options)) });
     } catch (error) {
+      // What fails then fails because everything is being stopped.
+      if (interrupted) return false;
       whole = false;
       broke(name, error);
+      console.error(complaintsOf(ways.gateway.up.errorOutput));
     }
   }
   const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
@@ -70,19 +87,45 @@ async function main(): Promise<number> {
   }
   if (options.soakMs !== null) {
     installDebian([postgresql, psql, pip], 'The soak runs');
-    return (await soak(options.soakMs)) ? 0 : 1;
+    return (await soak(options.soakMs, started)) ? 0 : 1;
   }
   const pgbouncer = { package: 'pgbouncer', present: () => onPath('pgbouncer') };
   installDebian([postgresql, psql, pip, pgbouncer], 'The measurements run');
   return (await measure(options)) ? 0 : 1;
 }
 
-main().then(
-  // Something that still listens must not keep it from ending.
-  (status) => process.exit(status),
-  (error: unknown) => {
-    if (error instanceof UsageError) console.error(`${error.message}\n"npm run bench -- --help" says more.`);
-    else broke('the measurement', error);
-    process.exit(error instanceof UsageError ? 2 : 1);
-  },
-);
+function fail(error: unknown): number {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n"npm run bench -- --help" says more.`);
+    return 2;
+  }
+  broke('the measurement', error);
+  return 1;
+}
+
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait.
+    if (interrupted) process.exit(status);
+    interrupted = true;
+    progress('stopping what was started');
+    started.disposeAsync().then(
+      () => process.exit(status),
+      (error: unknown) => process.exit(fail(error)),
+    );
+  });
+}
+
+main()
+  .catch(fail)
+  .then(async (status) => {
+    // Then it is the signal that ends us, and what broke is its doing.
+    if (interrupted) return;
+    await started.disposeAsync();
+    // Something that still listens must not keep it from ending.
+    process.exit(status);
+  })
+  .catch((error: unknown) => process.exit(fail(error)));

@@ -17,7 +17,7 @@ export interface Way {
   readonly enginePid: number | null;
 }
 
-export interface Ways extends AsyncDisposable {
+export interface Ways {
   readonly gateway: TestGateway;
   /** Asked for each time anew: tokens end, and the gateway may have been started again. */
   way(name: WayName): Promise<Way>;
@@ -32,41 +32,39 @@ export const gatewayOptions = (changes: GatewayOptions = {}): GatewayOptions => 
   ...changes,
 });
 
-export async function startWays(env: Readonly<Record<string, string>>): Promise<Ways> {
-  const stack = new AsyncDisposableStack();
-  try {
-    const gateway = stack.use(await TestGateway.start(gatewayOptions({ env })));
-    const { port } = gateway.postgres;
-    const relay = stack.use(await startRelay(port));
-    const proxy = stack.use(await startTcpProxy(port));
-    const pgbouncer = stack.use(await startPgbouncer(port));
-    // Everybody but the gateway's clients logs in with the password that the gateway itself uses.
-    const login = (loginPort: number) => ({
-      PGHOST: '127.0.0.1',
-      PGPORT: String(loginPort),
-      PGDATABASE: 'shop',
-      PGUSER: 'gateway',
-      PGPASSWORD: targetPassword,
-    });
-    const way = async (name: WayName): Promise<Way> => {
-      switch (name) {
-        case 'direct':
-          return { env: login(port), enginePid: null };
-        case 'envoy':
-          return { env: login(proxy.port), enginePid: null };
-        case 'relay':
-          return { env: login(relay.port), enginePid: relay.pid };
-        case 'pgbouncer':
-          return { env: login(pgbouncer.port), enginePid: pgbouncer.pid };
-        case 'gateway':
-          return { env: gateway.libpq(), enginePid: await gateway.processId() };
-      }
-    };
-    return { gateway, way, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-  } catch (error) {
-    await stack.disposeAsync();
-    throw error;
-  }
+/** Starts all of them; what is started is ended with `stack`. */
+export async function startWays(
+  env: Readonly<Record<string, string>>,
+  stack: AsyncDisposableStack,
+): Promise<Ways> {
+  const gateway = stack.use(await TestGateway.start(gatewayOptions({ env })));
+  const { port } = gateway.postgres;
+  const relay = stack.use(await startRelay(port));
+  const proxy = stack.use(await startTcpProxy(port));
+  const pgbouncer = stack.use(await startPgbouncer(port));
+  // Everybody but the gateway's clients logs in with the password that the gateway itself uses.
+  const login = (loginPort: number) => ({
+    PGHOST: '127.0.0.1',
+    PGPORT: String(loginPort),
+    PGDATABASE: 'shop',
+    PGUSER: 'gateway',
+    PGPASSWORD: targetPassword,
+  });
+  const way = async (name: WayName): Promise<Way> => {
+    switch (name) {
+      case 'direct':
+        return { env: login(port), enginePid: null };
+      case 'envoy':
+        return { env: login(proxy.port), enginePid: null };
+      case 'relay':
+        return { env: login(relay.port), enginePid: relay.pid };
+      case 'pgbouncer':
+        return { env: login(pgbouncer.port), enginePid: pgbouncer.pid };
+      case 'gateway':
+        return { env: gateway.libpq(), enginePid: await gateway.processId() };
+    }
+  };
+  return { gateway, way };
 }
 
 /** bare-relay.ts behind an Envoy that is set up as the gateway's own. */

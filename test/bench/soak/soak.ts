@@ -74,9 +74,9 @@ function generationRow(generation: Generation): readonly string[] {
 }
 
 /** @returns whether everything held */
-export async function soak(durationMs: number): Promise<boolean> {
+export async function soak(durationMs: number, stack: AsyncDisposableStack): Promise<boolean> {
   progress('starting PostgreSQL, Envoy and the gateway');
-  await using gateway = await TestGateway.start(gatewayOptions({ port: await freePort() }));
+  const gateway = stack.use(await TestGateway.start(gatewayOptions({ port: await freePort() })));
   const supervisor = gateway.up.process.pid ?? 0;
   const ledger = new Ledger();
   const samples = new Samples();
