@@ -4,13 +4,18 @@
  */
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { edgeSocket, engineSocket } from '../../envoy/sockets.ts';
 import { type FromGateway, toGateway } from '../../services/console/process-messages.ts';
+import { listenerName } from '../../services/core/model/ids.ts';
 import { startEdge } from '../../services/edge/server.ts';
 import { startEngine } from '../envoy/engine.ts';
 import { silent } from '../servers/envoy.ts';
 
 const configFile = process.argv[process.argv.indexOf('--config') + 1] ?? '';
 const folder = dirname(configFile);
+const worker = process.argv.includes('--worker')
+  ? Number(process.argv[process.argv.indexOf('--worker') + 1])
+  : null;
 const runDir = join(folder, 'state', 'run');
 const behaviour = readFileSync(join(folder, 'behaviour'), 'utf8').trim();
 const tell = (message: FromGateway): boolean => process.send?.(message) ?? false;
@@ -29,12 +34,14 @@ if (behaviour === 'fails') {
   process.removeAllListeners('disconnect');
   process.exitCode = 2;
   process.disconnect();
-} else if (behaviour === 'dies') {
+} else if (behaviour === 'dies' || behaviour === `${worker} dies`) {
   process.exit(9);
 } else {
-  await startEdge({ socketPath: join(runDir, 'edge.sock'), log: silent, checkpoint: { admit: () => null } });
-  rmSync(join(runDir, 'pg.sock'), { force: true });
-  await startEngine({ path: join(runDir, 'pg.sock') });
+  const socketPath = edgeSocket(runDir, worker);
+  await startEdge({ socketPath, log: silent, checkpoint: { admit: () => null } });
+  const path = engineSocket(runDir, listenerName('pg'), worker);
+  rmSync(path, { force: true });
+  await startEngine({ path });
   process.on('message', (message) => {
     const { kind } = toGateway.parse(message);
     note(kind);

@@ -1,4 +1,7 @@
-/** A process that supervises, as `sallyport up` does, and tells what it does on standard output. argv: folder, Envoy. */
+/**
+ * A process that supervises, as `sallyport up` does, and tells what it does on standard output. argv: folder, Envoy, number of
+ * workers.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Supervisor } from '../../services/console/supervisor/supervisor.ts';
@@ -8,7 +11,7 @@ import type { Logger } from '../../services/core/model/log.ts';
 import type { GatewaySettings } from '../../services/core/model/settings.ts';
 import { gatewaySettings, listenerSettings } from '../servers/envoy.ts';
 
-const [, , folder = '', envoyBinary = ''] = process.argv;
+const [, , folder = '', envoyBinary = '', workers = '1'] = process.argv;
 const say = (what: string, fields: object = {}): boolean =>
   process.stdout.write(`${JSON.stringify({ what, ...fields })}\n`);
 const log: Logger = {
@@ -28,6 +31,7 @@ const readGateway = (): GatewaySettings => ({
       .map((name) => listenerSettings(name)),
   ),
   stateDir: join(folder, 'state'),
+  workers: Number(workers),
 });
 
 const supervisor = new Supervisor({

@@ -26,10 +26,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const supervise = async (behaviour = 'well'): Promise<Running> => {
+const supervise = async (behaviour = 'well', workers = 1): Promise<Running> => {
   await writeFile(join(folder, 'behaviour'), behaviour);
   const script = join(import.meta.dirname, 'supervisor-process.ts');
-  running = start(process.execPath, [script, folder, binary], { env: { PATH: process.env['PATH'] ?? '' } });
+  running = start(process.execPath, [script, folder, binary, String(workers)], {
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
   return running;
 };
 
@@ -138,4 +140,41 @@ test('told to stop while it starts, it stops', async () => {
   expect(stdout).toMatch(/It was stopped before it was up|"what":"stopped"/);
   const [first = ''] = await life();
   expect(lives(Number(first.split(' ')[1]))).toBe(false);
+});
+
+test('of several gateway processes each may die alone, and all are stopped', async () => {
+  const run = await supervise('well', 3);
+  const [line] = await run.until(/^\{"what":"up".*$/m);
+  const { gateway, port }: { gateway: readonly number[]; port: number } = JSON.parse(line);
+  expect(gateway.length).toBe(3);
+  const [first = 0, second = 0, third = 0] = gateway;
+  process.kill(second, 'SIGKILL');
+  await run.until(/the gateway process ended, and is started again/);
+  // Two others are there, whatever Envoy has noticed.
+  for (let tries = 0; tries < 20; tries += 1) expect(await isServed(port)).toBe(true);
+  await run.until(/(?:the gateway process is ready[\s\S]*){4}/);
+  expect([first, second, third].map(lives)).toEqual([true, false, true]);
+  run.process.kill('SIGHUP');
+  const reloads = async (): Promise<number> => (await life()).filter((word) => word === 'reload').length;
+  while ((await reloads()) < 3) await new Promise((resolve) => setImmediate(resolve));
+  run.process.kill('SIGTERM');
+  await run.until(/"what":"stopped"/);
+  await run.finished;
+  const started = (await life())
+    .filter((word) => word.startsWith('started'))
+    .map((word) => Number(word.slice(8)));
+  expect(started.length).toBe(4);
+  expect(started.map(lives)).toEqual([false, false, false, false]);
+  expect((await life()).filter((word) => word === 'stop').length).toBe(3);
+});
+
+test('one of several that cannot start is told of, and the others are ended', async () => {
+  const run = await supervise('2 dies', 3);
+  const [line] = await run.until(/^.*"what":"failed".*$/m);
+  expect(JSON.parse(line)).toMatchObject({ error: expect.stringContaining('exit status 9') });
+  await run.finished;
+  const started = (await life())
+    .filter((word) => word.startsWith('started'))
+    .map((word) => Number(word.slice(8)));
+  expect(started.map(lives)).toEqual([false, false, false]);
 });
