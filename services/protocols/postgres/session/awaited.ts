@@ -1,4 +1,3 @@
-import type { FieldDescription } from '../wire/backend.ts';
 import type { NameChanging, Portal, PreparedStatement } from './names.ts';
 import type { Run } from './run.ts';
 
@@ -39,8 +38,6 @@ export type Awaited =
       readonly changes: readonly StatementChange[];
       /** The unnamed statement, which goes when the Query begins. */
       readonly dropped: NameChanging<PreparedStatement> | null;
-      /** The RowDescription of the statement that is being answered. */
-      fields: readonly FieldDescription[] | null;
     }
   /**
    * A refused message: the server was sent one that surely fails, and its error becomes this one. That of a refused Query is

@@ -5,6 +5,7 @@ import type { Obligations } from '../../../core/model/decision.ts';
 import { InvariantError } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace } from '../../../core/model/telemetry.ts';
+import type { Analysis } from '../sql/analysis.ts';
 import type { Conversation } from './conversation.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
 import type { RequestFlow } from './request-flow.ts';
@@ -60,6 +61,17 @@ export class Decisions {
       case 'hold':
         return this.#hold(text, submission, resolved, onward);
     }
+  }
+
+  /** PREPARE is to SQL what Parse is to the protocol. */
+  refusePrepared({ statements, intent }: Analysis): Buffer | null {
+    for (const { nameChange } of statements) {
+      if (nameChange?.kind !== 'prepare') continue;
+      const { effects, opaque, versions } = nameChange.body;
+      const deny = this.#parts.gate.refuseAlways({ ...intent, effects, opaque, versions });
+      if (deny !== null) return refusalMessage(deny);
+    }
+    return null;
   }
 
   /** True when that withdrew a hold. */

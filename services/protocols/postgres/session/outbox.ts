@@ -9,6 +9,7 @@ import { AdjacentPieces } from './adjacent-pieces.ts';
 import type { Awaited } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import type { NameChanging, PreparedStatement } from './names.ts';
+import { refusalMessage } from './refusal.ts';
 
 export interface OutgoingAction {
   readonly trace: ActionTrace | null;
@@ -49,6 +50,12 @@ export const refuseQuery = (error: Buffer, dropped: Dropped): Outgoing => ({
   bytes: failingQuery,
   awaited: { kind: 'refusal', error, query: true, dropped },
   action: null,
+});
+
+/** `refuse`: what goes out instead when the action's record cannot be written. */
+export const acting = (trace: ActionTrace | null, refuse: (error: Buffer) => Outgoing): OutgoingAction => ({
+  trace,
+  refused: (deny) => refuse(refusalMessage(deny)),
 });
 
 /** Keeps messages back until the trail has the records of their actions, then sends them in one write. */

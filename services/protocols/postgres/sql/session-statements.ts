@@ -131,7 +131,7 @@ export function discard(statement: DiscardStmt, { context }: Frame): Told {
     : { command: 'DISCARD' };
 }
 
-/** Like Parse: it is not planned and does nothing until EXECUTE, which is decided each time (session/requests.ts refuses what no EXECUTE may do). */
+/** Like Parse: it is not planned and does nothing until EXECUTE, which is decided each time (session/decisions.ts refuses what no EXECUTE may do). */
 export function prepare(statement: PrepareStmt, frame: Frame): Told {
   const { query, name } = statement;
   if (query === undefined) return unknown('PREPARE', frame);

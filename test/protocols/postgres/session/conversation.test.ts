@@ -132,7 +132,7 @@ describe('a message that never happens', () => {
       { change: done, statement: 0 },
       { change: open, statement: 1 },
     ];
-    conversation.neverHappens({ kind: 'query', run, changes, dropped: null, fields: null }, null);
+    conversation.neverHappens({ kind: 'query', run, changes, dropped: null }, null);
     expect(conversation.statements.find('p', 0)).toMatchObject({ text: 'SELECT 1' });
     expect(conversation.statements.find('q', 0)).toBe('unknown');
   });
@@ -145,7 +145,7 @@ describe('the unnamed statement', () => {
     const dropped = conversation.dropUnnamed();
     expect(conversation.statements.find('', 0)).toBe('unknown');
     const run = runOf(gate, 'SELECT 1');
-    conversation.neverHappens({ kind: 'query', run, changes: [], dropped, fields: null }, null);
+    conversation.neverHappens({ kind: 'query', run, changes: [], dropped }, null);
     expect(conversation.statements.find('', 0)).toMatchObject({ text: 'SELECT 1' });
   });
 

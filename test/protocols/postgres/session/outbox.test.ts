@@ -53,7 +53,7 @@ function acting(gate: CheckpointSession, text: string): Outgoing & { readonly ru
   return {
     run,
     bytes: bytes(text),
-    awaited: { kind: 'query', run, changes: [], dropped: null, fields: null },
+    awaited: { kind: 'query', run, changes: [], dropped: null },
     action: { trace: null, refused: (deny) => refuseQuery(refusalMessage(deny), null) },
   };
 }
