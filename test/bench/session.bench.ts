@@ -28,6 +28,7 @@ import { TargetWork } from '../../services/protocols/postgres/session/target-wor
 import { LargeTexts } from '../../services/protocols/postgres/sql/large-texts.ts';
 import { frameOf, int16, int32, readyForQuery } from '../../services/protocols/postgres/wire/backend.ts';
 import { principal } from '../core/policy/actors.ts';
+import { testTarget } from '../protocols/postgres/session/target.ts';
 import { silent } from '../servers/envoy.ts';
 import { startPostgres } from '../servers/postgres.ts';
 
@@ -119,7 +120,7 @@ const checkpoint = new GatewayCheckpoint({
   disabled: () => false,
   openTranscript: (session, opening) => transcripts.open({ session, ...opening }),
 });
-const target = postgresTarget();
+const target = testTarget({ port: server.port, searchPath: ['app'], catalogRefreshMs: 60_000 });
 const work = await TargetWork.open({
   name: shop,
   target,
@@ -129,21 +130,6 @@ const work = await TargetWork.open({
   log,
   changedHere: () => undefined,
 });
-
-function postgresTarget() {
-  return {
-    host: '127.0.0.1',
-    port: server.port,
-    database: 'postgres',
-    user: 'postgres',
-    password: null,
-    authentication: ['scram-sha-256' as const],
-    tls: { mode: 'disable' as const, ca: null, certificate: null, key: null },
-    searchPath: ['app'],
-    connectTimeoutMs: 10_000,
-    catalogRefreshMs: 60_000,
-  };
-}
 
 /** Takes what is written to it, and gives it to whoever listens; nothing of it is a system call. */
 class LoopSocket extends Socket {

@@ -45,22 +45,19 @@ export const usualKeepalive: Keepalive = { idleMs: 60_000, intervalMs: 10_000, c
 
 /** A PostgreSQL database behind the gateway, and the gateway's own login to it. */
 export interface PostgresTarget extends TargetHost {
-  /** Tried when the one above will not do, in this order; none by default. */
-  readonly furtherHosts?: readonly TargetHost[];
+  /** Tried when the one above will not do, in this order. */
+  readonly furtherHosts: readonly TargetHost[];
   /** Try them in random order, each time another. */
-  readonly loadBalanceHosts?: boolean;
-  /** `any` by default. */
-  readonly sessionAttributes?: SessionAttributes;
-  /** `usualKeepalive` by default. */
-  readonly keepalive?: Keepalive;
+  readonly loadBalanceHosts: boolean;
+  readonly sessionAttributes: SessionAttributes;
+  readonly keepalive: Keepalive;
   readonly database: string;
   readonly user: string;
   readonly password: Secret | null;
   readonly authentication: readonly PasswordMethod[];
   readonly tls: {
     readonly mode: TlsMode;
-    /** `prefer` by default. */
-    readonly channelBinding?: ChannelBinding;
+    readonly channelBinding: ChannelBinding;
     /** PEM; the system's CAs when null. */
     readonly ca: string | null;
     readonly certificate: string | null;

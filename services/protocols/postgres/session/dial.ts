@@ -3,7 +3,7 @@ import { type ConnectionOptions, checkServerIdentity, connect as connectTls, typ
 import type { Clock } from '../../../core/model/clock.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import { ByteSource } from '../../byte-source.ts';
-import { type PostgresTarget, type TargetHost, usualKeepalive } from '../target.ts';
+import type { PostgresTarget, TargetHost } from '../target.ts';
 import { requestPacket, sslRequestCode } from '../wire/startup.ts';
 import { UpstreamError } from './errors.ts';
 
@@ -44,7 +44,7 @@ export async function dial(
   deadline: Deadline,
   address: string = host,
 ): Promise<Dialed> {
-  const { idleMs, intervalMs, count } = target.keepalive ?? usualKeepalive;
+  const { idleMs, intervalMs, count } = target.keepalive;
   const socket = connectTcp({ host: address, port, noDelay: true });
   try {
     await event(socket, 'connect', deadline);

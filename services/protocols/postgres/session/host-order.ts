@@ -26,7 +26,7 @@ export class HostOrder {
 
   /** What to try until something has worked; `paused` and `reached` may be called between two of them. */
   *attempts(clock: Clock): Generator<Attempt, void, undefined> {
-    const { furtherHosts = [], loadBalanceHosts = false, sessionAttributes = 'any' } = this.#target;
+    const { furtherHosts, loadBalanceHosts, sessionAttributes } = this.#target;
     const all = [this.#target, ...furtherHosts];
     const hosts = loadBalanceHosts ? shuffled(all) : all;
     const passes: readonly WantedAttributes[] =

@@ -2,21 +2,19 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../../../services/core/model/clock.ts';
 import { CatalogConnection } from '../../../../services/protocols/postgres/session/catalog-connection.ts';
 import { freePort, type PostgresServer, startPostgres } from '../../../servers/postgres.ts';
+import { testTarget } from './target.ts';
 
 let server: PostgresServer;
 let connection: CatalogConnection;
 
 beforeAll(async () => {
   server = await startPostgres();
-  const target = {
-    ...{ host: '127.0.0.1', port: await freePort() },
+  const target = testTarget({
+    port: await freePort(),
     furtherHosts: [{ host: '127.0.0.1', port: server.port }],
     // What the connection sets for itself does not count as the server's own.
-    sessionAttributes: 'read-write' as const,
-    ...{ database: 'postgres', user: 'postgres', password: null, authentication: ['scram-sha-256'] as const },
-    tls: { mode: 'disable' as const, ca: null, certificate: null, key: null },
-    ...{ searchPath: [], connectTimeoutMs: 5_000, catalogRefreshMs: 10_000 },
-  };
+    sessionAttributes: 'read-write',
+  });
   connection = new CatalogConnection(target, systemClock);
 }, 60_000);
 

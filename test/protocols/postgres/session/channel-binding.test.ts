@@ -19,6 +19,7 @@ import { backend, frameOf, int32 } from '../../../../services/protocols/postgres
 import type { KeyPair } from '../../../servers/certificates.ts';
 import { type PostgresServer, startPostgres } from '../../../servers/postgres.ts';
 import { standBetween } from './between.ts';
+import { testTarget } from './target.ts';
 
 const run = promisify(execFile);
 
@@ -68,14 +69,13 @@ async function attempt(
   change: Partial<PostgresTarget> = {},
   mode: TlsMode = 'require',
 ): Promise<UpstreamError | null> {
-  const target: PostgresTarget = {
-    ...{ host: '127.0.0.1', port: server.port, database: 'postgres', user: 'gateway' },
+  const target = testTarget({
+    ...{ port: server.port, user: 'gateway' },
     password: new Secret('secret'),
     authentication: ['scram-sha-256', 'md5', 'password'],
     tls: { mode, channelBinding, ca: null, certificate: null, key: null },
-    ...{ searchPath: [], connectTimeoutMs: 5_000, catalogRefreshMs: 10_000 },
     ...change,
-  };
+  });
   try {
     (await connectUpstream(target, new Map(), systemClock)).socket.destroy();
     return null;

@@ -25,6 +25,7 @@ import {
 import { frontend } from '../../../../services/protocols/postgres/wire/frontend.ts';
 import { freePort, type PostgresServer, startPostgres, startStandby } from '../../../servers/postgres.ts';
 import { type Between, standBetween } from './between.ts';
+import { testTarget } from './target.ts';
 
 let primary: PostgresServer;
 let standby: PostgresServer;
@@ -71,14 +72,8 @@ const hostOf = (name: Name): TargetHost => {
   return { host: '127.0.0.1', port: ports[name] };
 };
 
-const targetOf = (hosts: readonly TargetHost[], change: Partial<PostgresTarget> = {}): PostgresTarget => ({
-  ...(hosts[0] ?? { host: '', port: 0 }),
-  furtherHosts: hosts.slice(1),
-  ...{ database: 'postgres', user: 'postgres', password: null, authentication: ['scram-sha-256'] },
-  tls: { mode: 'disable', ca: null, certificate: null, key: null },
-  ...{ searchPath: [], connectTimeoutMs: 5_000, catalogRefreshMs: 10_000 },
-  ...change,
-});
+const targetOf = (hosts: readonly TargetHost[], change: Partial<PostgresTarget> = {}): PostgresTarget =>
+  testTarget({ ...(hosts[0] ?? { port: 0 }), furtherHosts: hosts.slice(1), ...change });
 
 async function connected<Result>(
   target: PostgresTarget,

@@ -5,6 +5,7 @@ import { Secret } from '../../../../services/core/model/secret.ts';
 import { saslprep } from '../../../../services/protocols/postgres/session/saslprep.ts';
 import { connectUpstream } from '../../../../services/protocols/postgres/session/upstream.ts';
 import { type PostgresServer, startPostgres } from '../../../servers/postgres.ts';
+import { testTarget } from './target.ts';
 
 let server: PostgresServer;
 
@@ -45,13 +46,7 @@ test.each(passwords)('%s', async (_, password, prepared) => {
   await admin.query(`CREATE ROLE prepared LOGIN PASSWORD ${admin.escapeLiteral(password)}`);
   await admin.end();
   const { socket } = await connectUpstream(
-    {
-      ...{ host: '127.0.0.1', port: server.port, database: 'postgres', user: 'prepared' },
-      password: new Secret(password),
-      authentication: ['scram-sha-256'],
-      tls: { mode: 'disable', ca: null, certificate: null, key: null },
-      ...{ searchPath: [], connectTimeoutMs: 5_000, catalogRefreshMs: 10_000 },
-    },
+    testTarget({ port: server.port, user: 'prepared', password: new Secret(password) }),
     new Map(),
     systemClock,
   );

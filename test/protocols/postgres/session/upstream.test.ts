@@ -6,6 +6,7 @@ import { connectUpstream } from '../../../../services/protocols/postgres/session
 import type { PostgresTarget } from '../../../../services/protocols/postgres/target.ts';
 import { type CertificateAuthority, type KeyPair, makeAuthority } from '../../../servers/certificates.ts';
 import { type PostgresServer, startPostgres } from '../../../servers/postgres.ts';
+import { testTarget } from './target.ts';
 
 let authority: CertificateAuthority;
 let otherAuthority: CertificateAuthority;
@@ -48,22 +49,23 @@ afterAll(async () => {
   await otherAuthority.close();
 });
 
-const target = (change: Partial<PostgresTarget>): PostgresTarget => ({
-  host: 'localhost',
-  port: server.port,
-  database: 'postgres',
-  user: 'scram_user',
-  password: new Secret('pässword'),
-  authentication: ['scram-sha-256'],
-  tls: { mode: 'verify-full', ca: authority.certificate, certificate: null, key: null },
-  searchPath: ['public'],
-  connectTimeoutMs: 5000,
-  catalogRefreshMs: 10_000,
-  ...change,
-});
+const target = (change: Partial<PostgresTarget>): PostgresTarget =>
+  testTarget({
+    host: 'localhost',
+    port: server.port,
+    user: 'scram_user',
+    password: new Secret('pässword'),
+    tls: tls({}),
+    searchPath: ['public'],
+    ...change,
+  });
 
 const tls = (change: Partial<PostgresTarget['tls']>): PostgresTarget['tls'] => ({
-  ...target({}).tls,
+  mode: 'verify-full',
+  channelBinding: 'prefer',
+  ca: authority.certificate,
+  certificate: null,
+  key: null,
   ...change,
 });
 
@@ -97,7 +99,7 @@ describe('the login at the target', () => {
       {
         ...clear,
         authentication: ['password'],
-        tls: { mode: 'require', ca: null, certificate: null, key: null },
+        tls: { mode: 'require', channelBinding: 'prefer', ca: null, certificate: null, key: null },
       },
       'authentication-not-allowed',
     ],
@@ -118,7 +120,11 @@ describe('TLS to the target', () => {
   test.each<[string, () => Partial<PostgresTarget>, string]>([
     ['disable', () => ({ tls: tls({ mode: 'disable' }) }), 'connected'],
     ['prefer', () => ({ tls: tls({ mode: 'prefer', ca: null }) }), 'connected'],
-    ['require without a CA', () => ({ tls: tls({ mode: 'require', ca: null }) }), 'connected'],
+    [
+      'require without a CA',
+      () => ({ tls: { mode: 'require', channelBinding: 'prefer', ca: null, certificate: null, key: null } }),
+      'connected',
+    ],
     [
       'verify-ca under another name',
       () => ({ host: '127.0.0.1', tls: tls({ mode: 'verify-ca' }) }),
