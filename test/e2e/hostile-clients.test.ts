@@ -158,7 +158,7 @@ describe('before a session', () => {
     async () => {
       const sockets: Socket[] = [];
       let closed = 0;
-      const halfOpen = 3_000;
+      const halfOpen = 10_000;
       for (let opened = 0; opened < halfOpen; opened += 1) {
         const socket = connect(gateway.port, '127.0.0.1');
         socket.on('error', () => undefined).on('close', () => (closed += 1));
