@@ -14,29 +14,50 @@ import { personToken } from './token-store.ts';
  * @throws CliError `unreachable`
  */
 export async function gatewayIsHealthy(place: PlaceOptions): Promise<boolean> {
-  let failure: unknown = null;
-  let answered = false;
-  for (const socket of socketPaths(place)) {
-    try {
-      const response = await responseTo(socket, { path: '/health' }, null);
-      response.resume();
-      if (response.statusCode === 204) return true;
-      answered = true;
-    } catch (error) {
-      failure ??= error;
-    }
+  const answers = socketPaths(place).map(healthAt);
+  const well = answers.map(async (answer) => {
+    if ((await answer) !== healthy) throw new Error('it cannot write its chain');
+  });
+  try {
+    await Promise.any(well);
+    return true;
+  } catch {
+    // None is well. That nobody answers at all is another failure, with words of its own.
+    await firstOf(answers);
+    return false;
   }
-  if (!answered) throw failure;
-  return false;
+}
+
+const healthy = 204;
+
+async function healthAt(socket: string): Promise<number | undefined> {
+  const response = await responseTo(socket, { path: '/health' }, null);
+  response.resume();
+  return response.statusCode;
+}
+
+/** The first of these processes to say anything: one that hangs, or is just being started again, is passed over. @throws CliError */
+async function answering(sockets: readonly [string, ...string[]]): Promise<string> {
+  const [first, ...others] = sockets;
+  return others.length === 0 ? first : firstOf(sockets.map((socket) => healthAt(socket).then(() => socket)));
+}
+
+/** When all fail, the first one's reason. */
+async function firstOf<Result>(all: readonly Promise<Result>[]): Promise<Result> {
+  try {
+    return await Promise.any(all);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  }
 }
 
 /** Speaks to the gateway's own API, as the person who has logged in. */
 export class GatewayClient {
-  readonly #sockets: readonly string[];
+  readonly #socket: string;
   readonly #authorization: string;
 
-  private constructor(sockets: readonly string[], authorization: string) {
-    this.#sockets = sockets;
+  private constructor(socket: string, authorization: string) {
+    this.#socket = socket;
     this.#authorization = authorization;
   }
 
@@ -44,7 +65,7 @@ export class GatewayClient {
   static async open(place: PlaceOptions): Promise<GatewayClient> {
     const sockets = socketPaths(place);
     const token = await personToken(process.env, Date.now());
-    return new GatewayClient(sockets, `Bearer ${token.reveal()}`);
+    return new GatewayClient(await answering(sockets), `Bearer ${token.reveal()}`);
   }
 
   /** @throws CliError */
@@ -80,27 +101,10 @@ export class GatewayClient {
       authorization: this.#authorization,
       ...(body !== null && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     };
-    const response = await this.#response({ method, path, headers }, body);
+    const response = await responseTo(this.#socket, { method, path, headers }, body);
     const text = await bodyOf(response, path, maxBytes);
     if (response.statusCode === 200) return text;
     throw refusalOf(text, path);
-  }
-
-  /** Of the first process that listens: nothing has been asked of one that does not. @throws CliError */
-  async #response(
-    wanted: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
-    body: string | null,
-  ): Promise<IncomingMessage> {
-    let failure: unknown = null;
-    for (const socket of this.#sockets) {
-      try {
-        return await responseTo(socket, wanted, body);
-      } catch (error) {
-        if (!(error instanceof CliError && nobodyListens(error.cause))) throw error;
-        failure ??= error;
-      }
-    }
-    throw failure;
   }
 }
 
@@ -117,9 +121,6 @@ const responseTo = (
     asked.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(socket, error)));
     asked.end(body ?? undefined);
   });
-
-const nobodyListens = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
 
 async function bodyOf(response: IncomingMessage, path: string, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -151,7 +152,8 @@ function unreachable(socket: string, error: NodeJS.ErrnoException): CliError {
       { cause: error },
     );
   }
-  const why = nobodyListens(error) ? 'nobody listens there' : error.message;
+  const why =
+    error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message;
   return new CliError(
     'unreachable',
     `The gateway cannot be reached at ${socket}: ${why}.`,

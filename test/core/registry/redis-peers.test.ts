@@ -207,6 +207,20 @@ test('while Redis is away nobody waits: the others are named as missing, and wha
   expect(a.peers.count).toBe(2);
 });
 
+test('once Redis is back, empty, all find each other again', async () => {
+  const own = await startRedis();
+  const prefix = newPrefix();
+  const [a] = [await begin(prefix, 'a', { url: own.url }), await begin(prefix, 'b', { url: own.url })];
+  await own.stop();
+  const again = await startRedis(['--port', String(own.port)]);
+  const names = async (): Promise<readonly string[]> =>
+    (await a.registry.processes()).found.map(({ process }) => process);
+  while ((await names()).length < 2) await new Promise((resolve) => setImmediate(resolve));
+  expect(await names()).toEqual(['a', 'b']);
+  await Promise.all(started.splice(0).map((peers) => peers.close()));
+  await again.stop();
+});
+
 test('what is no message of ours is left alone', async () => {
   const prefix = newPrefix();
   const a = await begin(prefix, 'a');
