@@ -5,7 +5,6 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { edgeSocket, engineSocket } from '../envoy/sockets.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -22,15 +21,14 @@ import { GatewayCheckpoint } from './core/checkpoint/checkpoint.ts';
 import { watchFiles } from './core/config/watch.ts';
 import { verifiedCertificate } from './core/identity/certificate.ts';
 import { GatewayIdentity } from './core/identity/identity.ts';
-import { AddressRanges } from './core/model/address.ts';
 import { systemClock } from './core/model/clock.ts';
 import { messageOf } from './core/model/errors.ts';
-import type { ListenerName, TargetName } from './core/model/ids.ts';
+import type { ListenerName } from './core/model/ids.ts';
 import type { Logger } from './core/model/log.ts';
 import { noPeers, type Peers } from './core/model/peers.ts';
 import { matchesPrincipal } from './core/model/principal-pattern.ts';
 import { type Problem, problemText } from './core/model/problem.ts';
-import type { ListenerSettings, Settings } from './core/model/settings.ts';
+import type { Settings } from './core/model/settings.ts';
 import { processNameOf, type WorkerNumber } from './core/model/worker.ts';
 import { PolicySet } from './core/policy/policy-set.ts';
 import { PolicyStore } from './core/policy/policy-store.ts';
@@ -42,62 +40,14 @@ import { createTelemetry } from './core/telemetry/telemetry.ts';
 import { startEdge } from './edge/server.ts';
 import { type GatewayFiles, loadGatewayFiles } from './gateway-files.ts';
 import { drainMs } from './limits.ts';
+import { Live } from './live.ts';
 import { maskingKey } from './masking-key.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
-import type { Engine, EngineServices, ListenerTls, Protocol } from './protocols/protocol.ts';
+import type { Engine, EngineServices, Protocol } from './protocols/protocol.ts';
 
 const { version } = packageJson;
 const clock = systemClock;
-
-/** A listener as this process serves it, with what was made of its settings. */
-interface Served {
-  readonly settings: ListenerSettings;
-  readonly tls: ListenerTls | null;
-  readonly sources: AddressRanges | null;
-}
-
-const served = (settings: ListenerSettings): Served => ({
-  settings,
-  sources: settings.sources === null ? null : new AddressRanges(settings.sources),
-  tls:
-    settings.tls === null
-      ? null
-      : {
-          required: settings.tls.required,
-          clientCertificates: settings.tls.clientCa !== null,
-          context: createSecureContext({
-            cert: settings.tls.certificate,
-            key: settings.tls.key.reveal(),
-            minVersion: 'TLSv1.2',
-            ...(settings.tls.clientCa === null ? {} : { ca: settings.tls.clientCa }),
-          }),
-        },
-});
-
-/** What a reload replaces. Everybody else asks for it anew each time. */
-class Live {
-  settings: Settings;
-  listeners: ReadonlyMap<ListenerName, Served>;
-
-  constructor(settings: Settings) {
-    this.settings = settings;
-    this.listeners = servedListeners(settings);
-  }
-
-  replace(settings: Settings): void {
-    this.settings = settings;
-    this.listeners = servedListeners(settings);
-  }
-
-  target(protocol: string, name: TargetName): unknown {
-    const target = this.settings.targets.find((each) => each.name === name && each.protocol === protocol);
-    return target?.settings ?? null;
-  }
-}
-
-const servedListeners = ({ gateway }: Settings): ReadonlyMap<ListenerName, Served> =>
-  new Map(gateway.listeners.map((listener) => [listener.name, served(listener)]));
 
 const tell = (message: FromGateway): void => {
   process.send?.(message);

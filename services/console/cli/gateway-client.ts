@@ -14,7 +14,8 @@ import { personToken } from './token-store.ts';
  * @throws CliError `unreachable`
  */
 export async function gatewayIsHealthy(place: PlaceOptions): Promise<boolean> {
-  const answers = socketPaths(place).map(healthAt);
+  const enough = new AbortController();
+  const answers = socketPaths(place).map((socket) => healthAt(socket, enough.signal));
   const well = answers.map(async (answer) => {
     if ((await answer) !== healthy) throw new Error('it cannot write its chain');
   });
@@ -25,13 +26,16 @@ export async function gatewayIsHealthy(place: PlaceOptions): Promise<boolean> {
     // None is well. That nobody answers at all is another failure, with words of its own.
     await firstOf(answers);
     return false;
+  } finally {
+    // One that hangs would keep us from ending.
+    enough.abort();
   }
 }
 
 const healthy = 204;
 
-async function healthAt(socket: string): Promise<number | undefined> {
-  const response = await responseTo(socket, { path: '/health' }, null);
+async function healthAt(socket: string, signal: AbortSignal): Promise<number | undefined> {
+  const response = await responseTo(socket, { path: '/health', signal }, null);
   response.resume();
   return response.statusCode;
 }
@@ -39,7 +43,13 @@ async function healthAt(socket: string): Promise<number | undefined> {
 /** The first of these processes to say anything: one that hangs, or is just being started again, is passed over. @throws CliError */
 async function answering(sockets: readonly [string, ...string[]]): Promise<string> {
   const [first, ...others] = sockets;
-  return others.length === 0 ? first : firstOf(sockets.map((socket) => healthAt(socket).then(() => socket)));
+  if (others.length === 0) return first;
+  const enough = new AbortController();
+  try {
+    return await firstOf(sockets.map((socket) => healthAt(socket, enough.signal).then(() => socket)));
+  } finally {
+    enough.abort();
+  }
 }
 
 /** When all fail, the first one's reason. */
@@ -111,7 +121,7 @@ export class GatewayClient {
 /** @throws CliError `unreachable`, `not-permitted` */
 const responseTo = (
   socket: string,
-  wanted: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
+  wanted: Pick<RequestOptions, 'method' | 'path' | 'headers' | 'signal'>,
   body: string | null,
 ): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
