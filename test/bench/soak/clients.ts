@@ -5,6 +5,7 @@ import pg from 'pg';
 import { cancel, errorOf, heldBy } from '../../e2e/clients.ts';
 import type { TestGateway } from '../../e2e/gateway.ts';
 import type { Approver } from '../approver.ts';
+import { progress } from '../progress.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface Soak {
@@ -42,13 +43,13 @@ async function refused(work: Promise<unknown>, code: string): Promise<void> {
 const simple: Step = async (client, { ledger }) => {
   const token = ledger.token();
   await client.query(`INSERT INTO app.ledger VALUES ('${token}')`);
-  ledger.acknowledged.set(token, 1);
+  ledger.acknowledged.add(token);
 };
 
 const prepared: Step = async (client, { ledger }) => {
   const token = ledger.token();
   await client.query({ name: 'add', text: 'INSERT INTO app.ledger VALUES ($1)', values: [token] });
-  ledger.acknowledged.set(token, 1);
+  ledger.acknowledged.add(token);
 };
 
 const masked: Step = async (client) => {
@@ -124,7 +125,7 @@ const guarded: Step = async (client, soak) => {
     default:
       await soak.approver().vote(id, 'approve', 'soak');
       await statement;
-      ledger.acknowledged.set(token, 1);
+      ledger.acknowledged.add(token);
       return;
   }
   ledger.refused.add(token);
@@ -148,20 +149,20 @@ const passing: Step = async (client, { ledger }) => {
     return vanish(client);
   }
   await statement;
-  ledger.acknowledged.set(token, 1);
+  ledger.acknowledged.add(token);
 };
 
 const copiedRows = 50;
 
 /** psql: node-postgres has no COPY. */
 const copied: Step = async (_, { gateway, ledger }) => {
-  const token = ledger.token();
+  const token = ledger.token(copiedRows);
   const lines = `${token}\n`.repeat(copiedRows);
   const script = `COPY app.ledger FROM STDIN /* ${token} */;\n${lines}\\.\nCOPY app.users (email) TO STDOUT;\n`;
   const { status, stdout, stderr } = await gateway.psql(script, '-q', '-v', 'ON_ERROR_STOP=1').finished;
   if (status !== 0) throw new Error(`psql: ${stderr}`);
   same(stdout.split('\n')[0], 'a***@***.example', 'a masked COPY');
-  ledger.acknowledged.set(token, copiedRows);
+  ledger.acknowledged.add(token);
 };
 
 export const kinds: readonly Kind[] = [
@@ -211,7 +212,10 @@ export async function runClient(kind: Kind, number: number, soak: Soak): Promise
       }
       if (!gone) await client.end();
     } catch (error) {
-      if (!soak.disturbed()) ledger.unexpected.push(`${kind.name}: ${describe(error)}`);
+      if (!soak.disturbed()) {
+        ledger.unexpected.push(`${kind.name}: ${describe(error)}`);
+        progress(`  ${ledger.unexpected.at(-1)}`);
+      }
       // Whoever cannot connect tries again, and not in a busy loop.
       await wait(100);
     }
