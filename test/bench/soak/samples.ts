@@ -64,15 +64,15 @@ export class Samples {
   }
 }
 
-/** A process warms up: code is compiled and caches are filled. */
-const warmUpMs = 60_000;
 /** Less says nothing of a trend. */
 const trendMs = 60_000;
 
-/** MiB a minute by least squares, once the process is warm; null when it did not live long enough to tell. */
+/**
+ * MiB a minute by least squares over the second half of its life: in the first, code is compiled and caches are filled. Null when
+ * it did not live long enough to tell.
+ */
 export function trendMibPerMinute({ samples }: Generation): number | null {
-  const [first] = samples;
-  const warm = samples.filter(({ atMs }) => atMs - (first?.atMs ?? 0) >= warmUpMs);
+  const warm = samples.slice(samples.length >> 1);
   const [start, end] = [warm[0], warm.at(-1)];
   if (start === undefined || end === undefined || end.atMs - start.atMs < trendMs) return null;
   const meanAt = warm.reduce((sum, { atMs }) => sum + atMs, 0) / warm.length;
