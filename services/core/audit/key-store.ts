@@ -53,9 +53,16 @@ async function putIfAbsent(from: string, to: string): Promise<void> {
   }
 }
 
-/** The public part, beside the private one, for whoever verifies. */
-const publish = (dir: string, key: SigningKey): Promise<void> =>
-  writeFile(join(dir, publicName(key.id)), publicPem(key.publicKey), { mode: 0o644 });
+/** The public part, beside the private one, for whoever verifies: whole at any moment, however many processes write it. */
+async function publish(dir: string, key: SigningKey): Promise<void> {
+  const unfinished = join(dir, `.${publicName(key.id)}.${randomUUID()}`);
+  try {
+    await writeFile(unfinished, publicPem(key.publicKey), { mode: 0o644 });
+    await rename(unfinished, join(dir, publicName(key.id)));
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
 
 /**
  * The key that signs checkpoints: the configured one, or the one in the state folder, made when it is not there.

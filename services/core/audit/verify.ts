@@ -95,7 +95,7 @@ async function hashesOf(
         first ??= frame.seq;
         if (numbers.has(frame.seq) && !hashes.has(frame.seq)) hashes.set(frame.seq, frame.hash);
       }
-      if (first !== null && wanted.every((seq) => seq < (first ?? 0))) break;
+      if (hashes.size === numbers.size) return hashes;
     }
     wanted = wanted.filter((seq) => first === null || seq < first);
   }
