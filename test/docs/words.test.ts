@@ -12,6 +12,8 @@ import { principalPatternSchema, ruleKeys } from '../../services/core/policy/sch
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';
 import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
 import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
+import { loads } from '../bench/loads/index.ts';
+import { optionsFrom } from '../bench/options.ts';
 import { root } from '../console/cli.ts';
 import { pages } from './markdown.ts';
 
@@ -31,6 +33,7 @@ test('there is a page for each kind of user', () => {
     'docs/agents.md',
     'docs/approvals.md',
     'docs/operations.md',
+    'docs/performance.md',
     'docs/platform.md',
     'docs/policies.md',
   ]);
@@ -104,6 +107,25 @@ describe('policies.md', () => {
     const told = named('docs/policies.md');
     expect(words.filter((word) => !told.has(word))).toEqual([]);
   });
+});
+
+test('performance.md has the loads that there are', () => {
+  const told = named('docs/performance.md');
+  expect(loads.map(({ name }) => name).filter((name) => !told.has(name))).toEqual([]);
+  expect([...told].filter((name) => !loads.some((load) => load.name === name))).toEqual([]);
+});
+
+/** Every `npm run bench` that a reader could type. */
+const benches = all.flatMap(({ name, blocks }) =>
+  blocks.flatMap(({ text }) =>
+    [...text.matchAll(/^npm run bench(?: -- (.*))?$/gm)].map(
+      ([line, args = '']) => [name, line, args] as const,
+    ),
+  ),
+);
+
+test.each(benches)('%s: %s', (_, __, args) => {
+  expect(optionsFrom(args === '' ? [] : args.split(' '), loads)).not.toBeNull();
 });
 
 test('agents.md knows only reasons that there are', () => {
