@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Effect, Intent } from '../model/action.ts';
 import { maxTrailParameterCharacters, maxTrailParameters, maxTrailTextCharacters } from './limits.ts';
 
@@ -11,6 +11,8 @@ export interface IntentSummary {
 }
 
 const summaries = new WeakMap<Intent, IntentSummary>();
+/** Of texts that differ in constants only there is one list. */
+const effectTexts = new WeakMap<Intent['effects'], readonly string[]>();
 
 export const effectText = (effect: Effect): string =>
   effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`;
@@ -19,14 +21,23 @@ export function summaryOf(intent: Intent): IntentSummary {
   let summary = summaries.get(intent);
   if (summary === undefined) {
     summary = {
-      effects: intent.effects.map(effectText),
+      effects: effectTextsOf(intent.effects),
       text: intent.text.slice(0, maxTrailTextCharacters),
       textBytes: Buffer.byteLength(intent.text),
-      textSha256: createHash('sha256').update(intent.text).digest('hex'),
+      textSha256: hash('sha256', intent.text, 'hex'),
     };
     summaries.set(intent, summary);
   }
   return summary;
+}
+
+function effectTextsOf(effects: Intent['effects']): readonly string[] {
+  let texts = effectTexts.get(effects);
+  if (texts === undefined) {
+    texts = effects.map(effectText);
+    effectTexts.set(effects, texts);
+  }
+  return texts;
 }
 
 /** The parameters' texts as the trail keeps them: cut, with a count of what was left out as the last one. */

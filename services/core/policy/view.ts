@@ -37,6 +37,9 @@ export function obligationsOf(policies: readonly Policy[], protocol: string | nu
 
 /** A decision, or how to come to it from what changes between two runs of the same action. */
 interface Plan {
+  /** What beside the effects it rests on. */
+  readonly opaque: Intent['opaque'];
+  readonly unacceptable: Intent['unacceptable'];
   /** Null when the decision depends on time, source or parameters. */
   readonly settled: Decision | null;
   readonly units: readonly Unit[];
@@ -81,7 +84,7 @@ const noRules: readonly Rule[] = [];
 
 /**
  * The rules that some principals share on one target. The first decision on an intent looks at the rules of its verbs;
- * every later one takes a look-up by the intent's identity, plus the dynamic conditions of rules that are about it.
+ * every later one takes a look-up by the list of its effects, plus the dynamic conditions of rules that are about it.
  */
 export class RuleView implements PolicyView, DecisionContext {
   readonly version: string;
@@ -90,7 +93,8 @@ export class RuleView implements PolicyView, DecisionContext {
   readonly #parts: ViewParts;
   readonly #byVerb: ReadonlyMap<string, readonly Rule[]>;
   readonly #byOpaque: ReadonlyMap<string, readonly Rule[]>;
-  readonly #plans = new WeakMap<Intent, Plan>();
+  /** By effects: intents of texts that differ in constants only have one list of them. */
+  readonly #plans = new WeakMap<Intent['effects'], Plan>();
   #guidance: string | null = null;
 
   constructor(parts: ViewParts) {
@@ -145,15 +149,16 @@ export class RuleView implements PolicyView, DecisionContext {
   }
 
   #planOf(intent: Intent): Plan {
-    let plan = this.#plans.get(intent);
-    if (plan === undefined) {
-      plan = this.#plan(intent);
-      this.#plans.set(intent, plan);
+    const { effects, opaque, unacceptable } = intent;
+    let plan = this.#plans.get(effects);
+    if (plan?.opaque !== opaque || plan.unacceptable !== unacceptable) {
+      plan = { opaque, unacceptable, ...this.#plan(intent) };
+      this.#plans.set(effects, plan);
     }
     return plan;
   }
 
-  #plan(intent: Intent): Plan {
+  #plan(intent: Intent): Omit<Plan, 'opaque' | 'unacceptable'> {
     if (intent.target !== this.target) {
       throw new InvariantError(`an action on ${intent.target} was given to the rules of ${this.target}`);
     }

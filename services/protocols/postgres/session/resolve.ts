@@ -110,7 +110,10 @@ class TextNames {
 
   #factsOf(text: string): Found {
     const analysis = this.#analyse(text);
-    return analysis instanceof Promise ? analysis : (analysis.statements[0] ?? 'unknown');
+    if (analysis instanceof Promise) return analysis;
+    const [facts] = analysis.statements;
+    // The facts may be shared with a text that has other constants, and this one is what an approver is shown.
+    return facts === undefined ? 'unknown' : { ...facts, text: text.trim() };
   }
 }
 

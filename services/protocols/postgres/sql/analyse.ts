@@ -1,3 +1,4 @@
+import type { RawStmt } from 'libpg-query';
 import { LRUCache } from 'lru-cache';
 import type { TargetName } from '../../../core/model/ids.ts';
 import { analyseParsed, type Circumstances, catalogContext, refusal } from './analyse-text.ts';
@@ -8,6 +9,7 @@ import { TooComplexError } from './errors.ts';
 import type { LargeTexts } from './large-texts.ts';
 import { maxAnalysisStepsOnEventLoop, maxCachedAnalysesBytes, maxCachedAnalysisBytes } from './limits.ts';
 import { type Parsed, parseOnEventLoop } from './parse.ts';
+import { constantsAreValues, type Shape, shapeOf } from './shape.ts';
 
 export interface AnalyserOptions {
   readonly target: TargetName;
@@ -31,7 +33,10 @@ export interface SessionState {
 
 export const freshSession: SessionState = { emptySearchPath: false };
 
-/** Says what texts mean on one target. The same text on the same catalog gives the same object. */
+/**
+ * Says what texts mean on one target. The same text on the same catalog gives the same object; texts that differ in constants only
+ * share all but the text.
+ */
 export interface Analyser {
   /**
    * At once for texts that are known or small, nearly all; a promise for those that go to the worker. Never throws or rejects
@@ -44,10 +49,16 @@ export const createAnalyser = (options: AnalyserOptions): Analyser => new Cachin
 
 type Cache = LRUCache<string, Analysis>;
 
+interface Caches {
+  readonly texts: Cache;
+  /** By the text without its constants; see shape.ts. */
+  readonly shapes: Cache;
+}
+
 class CachingAnalyser implements Analyser {
   readonly #options: AnalyserOptions;
-  readonly #pinned: Cache = newCache();
-  readonly #either: Cache = newCache();
+  readonly #pinned = newCaches();
+  readonly #either = newCaches();
   /** Large texts that are being analysed: the same text is not analysed twice at once. */
   readonly #running = new Map<string, Promise<Analysis>>();
   #loaded: LoadedCatalog;
@@ -61,20 +72,36 @@ class CachingAnalyser implements Analyser {
 
   analyse(text: string, { emptySearchPath }: SessionState = freshSession): Analysis | Promise<Analysis> {
     if (this.#options.catalogs.loaded !== this.#loaded) this.#changeCatalog();
-    const cache = emptySearchPath ? this.#either : this.#pinned;
-    return cache.get(text) ?? this.#analyseAnew(text, emptySearchPath, cache);
+    const caches = emptySearchPath ? this.#either : this.#pinned;
+    return caches.texts.get(text) ?? this.#analyseNew(text, emptySearchPath, caches);
   }
 
   #changeCatalog(): void {
     this.#options.largeTexts.forget(this.#loaded);
     this.#loaded = this.#options.catalogs.loaded;
     this.#context = catalogContext(this.#loaded.catalog, parseDefinition);
-    this.#pinned.clear();
-    this.#either.clear();
+    for (const { texts, shapes } of [this.#pinned, this.#either]) {
+      texts.clear();
+      shapes.clear();
+    }
     this.#running.clear();
   }
 
-  #analyseAnew(text: string, emptySearchPath: boolean, cache: Cache): Analysis | Promise<Analysis> {
+  #analyseNew(text: string, emptySearchPath: boolean, caches: Caches): Analysis | Promise<Analysis> {
+    const shape = shapeOf(text);
+    const known = shape === null ? undefined : caches.shapes.get(shape.key);
+    if (known === undefined) return this.#analyseAnew(text, emptySearchPath, caches, shape);
+    const analysis = { ...known, intent: { ...known.intent, text } };
+    caches.texts.set(text, analysis);
+    return analysis;
+  }
+
+  #analyseAnew(
+    text: string,
+    emptySearchPath: boolean,
+    { texts: cache, shapes }: Caches,
+    shape: Shape | null,
+  ): Analysis | Promise<Analysis> {
     const { target, searchPath } = this.#options;
     const parsed = parseOnEventLoop(text);
     const circumstances: Circumstances = { target, searchPath, emptySearchPath };
@@ -85,6 +112,7 @@ class CachingAnalyser implements Analyser {
       const steps = maxAnalysisStepsOnEventLoop;
       const analysis = analyseParsed(text, parsed.statements, circumstances, this.#context, steps);
       cache.set(text, analysis);
+      if (shape !== null && isShared(analysis, parsed.statements, shape)) shapes.set(shape.key, analysis);
       return analysis;
     } catch (thrown) {
       if (thrown instanceof TooComplexError) return this.#analyseLarge(text, circumstances, cache);
@@ -116,6 +144,16 @@ function parseDefinition(text: string): Parsed {
     throw new TooComplexError('a view that it names is large');
   return parsed;
 }
+
+/** What a statement says about names of the session goes by its own text. */
+function isShared({ statements }: Analysis, parsed: readonly RawStmt[], shape: Shape): boolean {
+  const [facts] = statements;
+  const [statement] = parsed;
+  if (facts === undefined || statement === undefined || parsed.length > 1) return false;
+  return facts.nameChange === null && facts.nameUse === null && constantsAreValues(statement, shape);
+}
+
+const newCaches = (): Caches => ({ texts: newCache(), shapes: newCache() });
 
 const newCache = (): Cache =>
   new LRUCache({

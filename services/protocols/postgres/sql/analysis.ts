@@ -135,7 +135,7 @@ export interface CopyOut {
 
 /** One statement of the text. */
 export interface StatementFacts {
-  /** The statement's own text, cut out of the whole. */
+  /** The statement's own text, cut out of the whole; of texts that share these facts (shape.ts), that of the first. */
   readonly text: string;
   /** DECLARE does what its cursor will do; PREPARE does nothing yet: each EXECUTE is decided. */
   readonly effects: readonly PostgresEffect[];

@@ -50,6 +50,9 @@ export const workerStackMb = 64;
 /** The worker's heap: the largest tree (maxTokens) takes some 200 MB. */
 export const workerHeapMb = 1_024;
 
+/** Texts whose constants are looked for: what programs write is shorter, and what is longer costs more to send than to parse. */
+export const maxShapedCharacters = 4 * 1024;
+
 /** Analyses kept for one target, by their estimated size. An agent's working set is some hundreds of texts of 2 KiB. */
 export const maxCachedAnalysesBytes = 32 * 1024 * 1024;
 /** A text over this is analysed each time: keeping it would drive out thousands of others. */
