@@ -28,7 +28,7 @@ export const idle: Load = {
   name: 'idle',
   title: 'idle sessions',
   async run({ gateway }, { quick }) {
-    const sessions = quick ? 200 : 1_000;
+    const sessions = quick ? 100 : 1_000;
     const sampleMs = quick ? 200 : 2_000;
     progress('  starting the gateway again: what it has used before would hide what sessions use');
     await gateway.stopGateway();

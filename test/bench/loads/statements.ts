@@ -12,6 +12,7 @@ const reading = (
 ): Load => ({
   name,
   title,
+  detail: !goal,
   async run(ways, extent) {
     const seen = await overWays(ways, extent, wayNames, { script, args: ['-M', mode, '-c', '8'] });
     const result = medians(seen, 'statements/s', ({ perSecond }) => perSecond);
