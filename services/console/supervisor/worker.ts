@@ -1,23 +1,11 @@
 import { restartDelayMs } from '../../../envoy/backoff.ts';
-import type { Clock, Timer } from '../../core/model/clock.ts';
-import type { Logger } from '../../core/model/log.ts';
-import type { WorkerNumber } from '../../core/model/worker.ts';
-import type { LogLevel } from '../../core/telemetry/logger.ts';
+import type { Timer } from '../../core/model/clock.ts';
 import type { FromGateway } from '../process-messages.ts';
 import { SupervisorError } from './errors.ts';
-import { GatewayChild } from './gateway-child.ts';
+import { GatewayChild, type GatewayChildOptions } from './gateway-child.ts';
 import { healthyMs, readyMs } from './limits.ts';
 
-export interface WorkerOptions {
-  /** The program of a gateway process: services/main.ts. */
-  readonly entry: string;
-  readonly configFile: string;
-  readonly worker: WorkerNumber;
-  /** How many there are. */
-  readonly workers: number;
-  readonly logLevel: LogLevel;
-  readonly log: Logger;
-  readonly clock: Clock;
+export interface WorkerOptions extends Omit<GatewayChildOptions, 'onMessage'> {
   /** Its config was read again, by itself or because it was started again. With `settingsChanged`, Envoy's part may be another. */
   configRead(settingsChanged: boolean): void;
 }
