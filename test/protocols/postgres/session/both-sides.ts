@@ -39,8 +39,12 @@ const theEnd = [say.sync(), say.query('ROLLBACK'), say.query("SELECT 'the end' A
 /** Policy's, and that of names which are too long. */
 const refusals = new Set(['E(42501)', 'E(42622)']);
 
-/** SQLSTATEs with which PostgreSQL stands in for a refusal: names that are not there, a value that is no number, a failed transaction. */
+/**
+ * SQLSTATEs with which PostgreSQL stands in for a refusal: names that are not there, a value that is no number, a failed transaction, a
+ * portal that is there already (which it sees before the value).
+ */
 const standIns = new Set([
+  'E(42P03)',
   'E(42P01)',
   'E(42P02)',
   'E(42703)',
