@@ -39,8 +39,12 @@ export async function startEngine({ path, greeting }: EngineOptions): Promise<En
     socket.on('error', () => socket.destroy());
     if (greeting !== undefined) socket.write(greeting);
     const session: EngineConnection = { socket, received: Buffer.alloc(0) };
+    let probe = false;
     socket.on('data', (data) => {
-      if (isProbe(session.received, data)) {
+      if (probe) return;
+      // What it says behind its header may come by itself.
+      probe = isProbe(session.received, data);
+      if (probe) {
         socket.end(probeAnswer);
         return;
       }
