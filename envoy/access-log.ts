@@ -28,3 +28,35 @@ export const connectionLog = (listener: string): EnvoyMessage =>
       },
     },
   });
+
+/**
+ * One JSON line for each HTTP request, once it is answered. The query is left out, since people put secrets there; `action` leads to the
+ * trail, which has it.
+ */
+export const requestLog = (listener: string): EnvoyMessage =>
+  extension('envoy.access_loggers.stdout', 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', {
+    log_format: {
+      omit_empty_values: true,
+      json_format: {
+        startedAt: '%START_TIME%',
+        listener,
+        connectionId: '%CONNECTION_ID%',
+        source: '%DOWNSTREAM_REMOTE_ADDRESS%',
+        method: '%REQ(:METHOD)%',
+        path: '%PATH(NQ:ORIG_OR_PATH)%',
+        protocol: '%PROTOCOL%',
+        status: '%RESPONSE_CODE%',
+        durationMs: '%DURATION%',
+        bytesReceived: '%BYTES_RECEIVED%',
+        bytesSent: '%BYTES_SENT%',
+        responseFlags: '%RESPONSE_FLAGS%',
+        codeDetails: '%RESPONSE_CODE_DETAILS%',
+        refusedBecause: '%DYNAMIC_METADATA(envoy.filters.http.ext_authz:reason)%',
+        target: '%DYNAMIC_METADATA(envoy.filters.http.ext_authz:target)%',
+        session: '%DYNAMIC_METADATA(envoy.filters.http.ext_authz:session)%',
+        action: '%DYNAMIC_METADATA(envoy.filters.http.ext_authz:action)%',
+        upstream: '%UPSTREAM_HOST%',
+        upstreamFailure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+      },
+    },
+  });

@@ -4,6 +4,7 @@ import { messageOf } from '../services/core/model/errors.ts';
 import { type ListenerName, listenerName } from '../services/core/model/ids.ts';
 import type { AdminAddress } from './admin-address.ts';
 import { EnvoyError } from './errors.ts';
+import { httpRoutes, httpStatPrefix } from './http-names.ts';
 import { adminTimeoutMs, maxAdminBytes } from './limits.ts';
 
 /** Where a listener is really bound: port 0 has become a port. */
@@ -16,6 +17,8 @@ export interface BoundAddress {
 export interface AppliedVersions {
   readonly listeners: string;
   readonly clusters: string;
+  /** Empty where no listener has any. */
+  readonly routes: string;
   readonly rejected: number;
 }
 
@@ -32,7 +35,7 @@ const listenersAnswer = z.object({
     .default([]),
 });
 
-const versionStatistics = '\\.(lds|cds)\\.(version_text|update_rejected)$';
+const versionStatistics = '\\.(lds|cds|rds\\..+)\\.(version_text|update_rejected)$';
 
 /** Envoy's admin interface (its manual, "Administration interface"). */
 export class EnvoyAdmin {
@@ -70,11 +73,13 @@ export class EnvoyAdmin {
     const text = await this.get(`/stats?filter=${encodeURIComponent(versionStatistics)}`);
     const value = (name: string): string =>
       new RegExp(`^${RegExp.escape(name)}: "?([^"\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
+    const routes = `http.${httpStatPrefix}.rds.${httpRoutes}`;
     const rejected = (name: string): number => Number(value(`${name}.update_rejected`));
     return {
       listeners: value('listener_manager.lds.version_text'),
       clusters: value('cluster_manager.cds.version_text'),
-      rejected: rejected('listener_manager.lds') + rejected('cluster_manager.cds'),
+      routes: value(`${routes}.version_text`),
+      rejected: rejected('listener_manager.lds') + rejected('cluster_manager.cds') + rejected(routes),
     };
   }
 

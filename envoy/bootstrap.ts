@@ -3,8 +3,12 @@ import { type AdminAddress, adminAddress } from './admin-address.ts';
 import { baseHeapBytes, connectionHeadroom, connectionHeapBytes } from './limits.ts';
 import { duration, type EnvoyMessage, extension } from './message.ts';
 
-/** What does not change while Envoy runs: who it is, its admin interface, its log, its limits. */
-export const bootstrap = (gateway: GatewaySettings, runDir: string): EnvoyMessage => ({
+/**
+ * What does not change while Envoy runs: who it is, its admin interface, its log, its limits.
+ *
+ * @param requestHeapBytes what requests may take beside their connections; 0 where none come in
+ */
+export const bootstrap = (gateway: GatewaySettings, runDir: string, requestHeapBytes: number): EnvoyMessage => ({
   node: { id: 'sallyport', cluster: 'sallyport' },
   admin: {
     address: listenOn(adminAddress(gateway.envoy, runDir)),
@@ -26,7 +30,7 @@ export const bootstrap = (gateway: GatewaySettings, runDir: string): EnvoyMessag
   application_log_config: {
     log_format: { json_format: { time: '%Y-%m-%dT%T.%e%z', level: '%l', component: '%n', message: '%j' } },
   },
-  overload_manager: overloadManager(gateway),
+  overload_manager: overloadManager(gateway, requestHeapBytes),
 });
 
 const listenOn = (address: AdminAddress): EnvoyMessage =>
@@ -35,7 +39,7 @@ const listenOn = (address: AdminAddress): EnvoyMessage =>
     : { socket_address: { address: address.host, port_value: address.port } };
 
 /** Envoy's best practices for edge proxies: it refuses new connections before it dies of the old ones. */
-function overloadManager(gateway: GatewaySettings): EnvoyMessage {
+function overloadManager(gateway: GatewaySettings, requestHeapBytes: number): EnvoyMessage {
   const connections = gateway.listeners.reduce((sum, listener) => sum + listener.maxConnections, 0);
   // Envoy does not take 0; with no listeners there is nothing to limit.
   const maxConnections = Math.max(1, connections * connectionHeadroom);
@@ -45,7 +49,7 @@ function overloadManager(gateway: GatewaySettings): EnvoyMessage {
     refresh_interval: duration(250),
     resource_monitors: [
       extension(heap, 'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', {
-        max_heap_size_bytes: baseHeapBytes + connections * connectionHeapBytes,
+        max_heap_size_bytes: baseHeapBytes + connections * connectionHeapBytes + requestHeapBytes,
       }),
       extension(
         'envoy.resource_monitors.global_downstream_max_connections',
@@ -56,6 +60,10 @@ function overloadManager(gateway: GatewaySettings): EnvoyMessage {
     actions: [
       { name: 'envoy.overload_actions.shrink_heap', triggers: whenHeapIsAt(0.9) },
       { name: 'envoy.overload_actions.stop_accepting_connections', triggers: whenHeapIsAt(0.95) },
+      // Connections that are there could bring any number of requests.
+      ...(requestHeapBytes === 0
+        ? []
+        : [{ name: 'envoy.overload_actions.stop_accepting_requests', triggers: whenHeapIsAt(0.95) }]),
     ],
   };
 }

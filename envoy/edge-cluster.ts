@@ -11,18 +11,45 @@ import {
   healthCheckTimeoutMs,
   maxCheckResponseBytes,
   maxChecks,
+  maxRequestCheckResponseBytes,
+  maxRequestChecks,
+  requestCheckTimeoutMs,
   unhealthyCheckIntervalMs,
 } from './limits.ts';
 import type { Workers } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, extension, pipe } from './message.ts';
 import { edgeSocket } from './sockets.ts';
 
-const name = 'sallyport_edge';
+/** How a kind of question is put to the edge service. Each kind has a share of its own, so that held requests keep nobody out. */
+interface Asking {
+  readonly cluster: string;
+  readonly max: number;
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
+}
 
-/** How a filter calls the edge service. Whatever goes wrong with the call refuses the connection. */
-export const edgeService = (listener: ListenerName, { workers }: Workers): EnvoyMessage => ({
-  envoy_grpc: { cluster_name: name, max_receive_message_length: maxCheckResponseBytes },
-  timeout: duration(checkTimeoutMs),
+export const aboutConnections: Asking = {
+  cluster: 'sallyport_edge',
+  max: maxChecks,
+  timeoutMs: checkTimeoutMs,
+  maxAnswerBytes: maxCheckResponseBytes,
+};
+
+export const aboutRequests: Asking = {
+  cluster: 'sallyport_edge_requests',
+  max: maxRequestChecks,
+  timeoutMs: requestCheckTimeoutMs,
+  maxAnswerBytes: maxRequestCheckResponseBytes,
+};
+
+/** How a filter calls the edge service. Whatever goes wrong with the call refuses the connection or request. */
+export const edgeService = (
+  { cluster, timeoutMs, maxAnswerBytes }: Asking,
+  listener: ListenerName,
+  { workers }: Workers,
+): EnvoyMessage => ({
+  envoy_grpc: { cluster_name: cluster, max_receive_message_length: maxAnswerBytes },
+  timeout: duration(timeoutMs),
   initial_metadata: [{ key: listenerMetadata, value: listener }],
   ...(workers === 1 ? {} : { retry_policy: askAnother(workers) }),
 });
@@ -41,7 +68,11 @@ const askAnother = (workers: number): EnvoyMessage => ({
 });
 
 /** services/edge on its unix socket. */
-export const edgeCluster = ({ workers }: Workers, runDir: string): EnvoyMessage => ({
+export const edgeCluster = (
+  { cluster: name, max }: Asking,
+  { workers }: Workers,
+  runDir: string,
+): EnvoyMessage => ({
   name,
   type: 'STATIC',
   connect_timeout: duration(connectTimeoutMs),
@@ -64,9 +95,9 @@ export const edgeCluster = ({ workers }: Workers, runDir: string): EnvoyMessage 
   circuit_breakers: {
     thresholds: [
       {
-        max_requests: maxChecks,
-        max_pending_requests: maxChecks,
-        max_retries: workers === 1 ? 0 : maxChecks,
+        max_requests: max,
+        max_pending_requests: max,
+        max_retries: workers === 1 ? 0 : max,
       },
     ],
   },

@@ -9,6 +9,8 @@ export type EnvoyErrorCode =
   | 'unsafe-run-dir'
   /** No listener kind is known for the listener's protocol. */
   | 'unknown-protocol'
+  /** Two targets claim one host name. */
+  | 'host-taken'
   /** `gateway.envoy.admin` is not `host:port`. */
   | 'bad-admin-address'
   /** The binary that was named does not run, or is of a version that we do not know. */

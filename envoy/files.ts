@@ -26,8 +26,8 @@ export type ConfigFile = keyof ReturnType<typeof configFiles>;
 export async function writeConfig(config: EnvoyConfig, runDir: string): Promise<readonly ConfigFile[]> {
   const files = configFiles(runDir);
   const changed: ConfigFile[] = [];
-  // Clusters before the listeners that lead to them.
-  for (const name of ['bootstrap', 'clusters', 'listeners'] as const) {
+  // First what others lead to.
+  for (const name of ['bootstrap', 'secrets', 'clusters', 'routes', 'listeners'] as const) {
     if (await replaceFile(files[name], config[name])) changed.push(name);
   }
   return changed;

@@ -123,3 +123,42 @@ export const downloadMs = 10 * 60_000;
 
 /** `envoy --version`, which maps a binary of 100 MB that may not be in the page cache yet. */
 export const versionMs = 20_000;
+
+/**
+ * How long Envoy waits for `Check` of a request, since a hold keeps it waiting: as long as the longest hold (core/policy/limits.ts,
+ * maxApprovalMs) and a minute. A gateway process that hangs is found by PINGs and health checks long before.
+ */
+export const requestCheckTimeoutMs = 7 * 24 * 60 * 60 * 1000 + 60_000;
+
+/** Requests that may be asked about at a time, those that are held among them. Connections at the door have a share of their own. */
+export const maxRequestChecks = 10_000;
+
+/** An answer to a request: a problem document of a few KiB, or the headers that are set and taken off. */
+export const maxRequestCheckResponseBytes = 64 * 1024;
+
+/** How long a client may take to send a request's headers: they are a few KiB, and a connection that sends none is idle. */
+export const requestHeadersTimeoutMs = 10_000;
+
+/** All headers of a request: Envoy's own default, and far over what clients send; tokens end at 16 KiB. */
+export const maxRequestHeadersKib = 60;
+export const maxRequestHeaders = 100;
+
+/** Requests of one HTTP/2 connection at a time: Envoy's best practices for edge proxies. */
+export const maxStreamsPerConnection = 100;
+
+/** HTTP/2 flow control windows: Envoy's best practices for edge proxies. */
+export const initialStreamWindowBytes = 64 * 1024;
+export const initialConnectionWindowBytes = 1024 * 1024;
+
+/** Connections and requests to one target at a time, those that wait for a connection among them; past it the answer is 503. */
+export const maxTargetConnections = 1_024;
+export const maxTargetRequests = 4_096;
+
+/** An idle connection to a target: shorter than the keep-alive time-outs of common servers but Node's (5 s), whose closes Envoy notices. */
+export const targetIdleMs = 30_000;
+
+/**
+ * What the bodies of requests that are asked about may take together, beside their connections' buffers: 128 of 4 MiB. Past it Envoy answers 503
+ * to new requests.
+ */
+export const requestBodyHeapBytes = 512 * 1024 * 1024;

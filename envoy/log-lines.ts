@@ -30,7 +30,7 @@ export function joinApplicationLine(line: string, log: Logger): string | null {
 /** Joins a line of Envoy's stdout, an access log entry, into our log. */
 export function joinAccessLine(line: string, log: Logger): void {
   const parsed = accessLine.safeParse(fromJson(line));
-  if (parsed.success) log.info(parsed.data, 'connection ended');
+  if (parsed.success) log.info(parsed.data, 'method' in parsed.data ? 'request ended' : 'connection ended');
   else log.warn({ line }, 'Envoy wrote something that is no access log');
 }
 

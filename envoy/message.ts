@@ -3,7 +3,7 @@ export interface EnvoyMessage {
   readonly [field: string]: EnvoyValue;
 }
 
-export type EnvoyValue = string | number | boolean | EnvoyMessage | readonly EnvoyValue[];
+export type EnvoyValue = string | number | boolean | null | EnvoyMessage | readonly EnvoyValue[];
 
 /** A google.protobuf.Any of this type: how Envoy's API embeds extensions and resources. */
 export const any = (type: string, fields: EnvoyMessage = {}): EnvoyMessage => ({

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../services/core/model/clock.ts';
 import type { ListenerName } from '../services/core/model/ids.ts';
 import type { Logger } from '../services/core/model/log.ts';
-import type { GatewaySettings } from '../services/core/model/settings.ts';
 import { type BoundAddress, EnvoyAdmin } from './admin.ts';
 import { adminAddress } from './admin-address.ts';
 import { restartDelayMs } from './backoff.ts';
@@ -9,13 +8,14 @@ import { EnvoyChild } from './child.ts';
 import { EnvoyError } from './errors.ts';
 import { makeRunDir, writeConfig } from './files.ts';
 import { accessLogFlushMs, applyMs, drainMs, healthyMs, pollMs, startMs } from './limits.ts';
-import { configFiles, type EnvoyConfig, renderConfig, renderStandalone } from './render.ts';
+import type { Served } from './listener-kind.ts';
+import { configFiles, type EnvoyConfig, keyInline, renderConfig, renderStandalone } from './render.ts';
 import { validateConfig } from './validate.ts';
 
 export interface EnvoyOptions {
   /** Path of the binary: see binary.ts. */
   readonly binary: string;
-  readonly gateway: GatewaySettings;
+  readonly served: Served;
   /** Folder of the unix sockets and of Envoy's files; made with mode 0700. */
   readonly runDir: string;
   readonly log: Logger;
@@ -27,7 +27,7 @@ export class EnvoyProcess {
   /** Of the config that Envoy started with: its admin interface moves only when it is started anew. */
   readonly admin: EnvoyAdmin;
   readonly #options: EnvoyOptions;
-  #gateway: GatewaySettings;
+  #served: Served;
   #config: EnvoyConfig;
   #child: EnvoyChild | null = null;
   #deaths = 0;
@@ -36,9 +36,9 @@ export class EnvoyProcess {
 
   private constructor(options: EnvoyOptions, config: EnvoyConfig) {
     this.#options = options;
-    this.#gateway = options.gateway;
+    this.#served = options.served;
     this.#config = config;
-    this.admin = new EnvoyAdmin(adminAddress(options.gateway.envoy, options.runDir));
+    this.admin = new EnvoyAdmin(adminAddress(options.served.gateway.envoy, options.runDir));
   }
 
   /**
@@ -47,8 +47,8 @@ export class EnvoyProcess {
    * @throws EnvoyError
    */
   static async start(options: EnvoyOptions): Promise<EnvoyProcess> {
-    const { binary, gateway, runDir } = options;
-    const config = renderConfig(gateway, runDir);
+    const { binary, served, runDir } = options;
+    const config = renderConfig(served, runDir);
     await makeRunDir(runDir);
     const envoy = new EnvoyProcess(options, config);
     if (await envoy.admin.ready()) {
@@ -57,7 +57,7 @@ export class EnvoyProcess {
         `An Envoy runs in ${runDir} already. Stop that gateway, or give this one another state folder.`,
       );
     }
-    await validateConfig(binary, renderStandalone(gateway, runDir), runDir);
+    await validateConfig(binary, renderStandalone(served, runDir, keyInline), runDir);
     await writeConfig(config, runDir);
     try {
       await envoy.#launch();
@@ -82,16 +82,16 @@ export class EnvoyProcess {
   }
 
   /**
-   * Goes over to other listeners; sessions that run go on. Resolves once Envoy works by them. When it does not take
+   * Goes over to other listeners and targets; sessions that run go on. Resolves once Envoy works by them. When it does not take
    * them, the old ones stay in force and on disk. One update at a time.
    *
    * @returns whether something changed that only a restart of Envoy brings into force (admin address, threads, overall limits)
    * @throws EnvoyError
    */
-  async update(gateway: GatewaySettings): Promise<{ readonly restartNeeded: boolean }> {
+  async update(served: Served): Promise<{ readonly restartNeeded: boolean }> {
     const { binary, runDir } = this.#options;
-    const config = renderConfig(gateway, runDir);
-    await validateConfig(binary, renderStandalone(gateway, runDir), runDir);
+    const config = renderConfig(served, runDir);
+    await validateConfig(binary, renderStandalone(served, runDir, keyInline), runDir);
     const before = await this.admin.appliedVersions();
     const changed = await writeConfig(config, runDir);
     try {
@@ -100,9 +100,9 @@ export class EnvoyProcess {
       await writeConfig(this.#config, runDir);
       throw error;
     }
-    const sameThreads = gateway.envoy.concurrency === this.#gateway.envoy.concurrency;
+    const sameThreads = served.gateway.envoy.concurrency === this.#served.gateway.envoy.concurrency;
     this.#config = config;
-    this.#gateway = gateway;
+    this.#served = served;
     return { restartNeeded: changed.includes('bootstrap') || !sameThreads };
   }
 
@@ -116,7 +116,7 @@ export class EnvoyProcess {
   /** One start: resolves when Envoy serves, and rejects when it will not. */
   async #launch(): Promise<void> {
     const { binary, runDir, log, clock } = this.#options;
-    const { concurrency } = this.#gateway.envoy;
+    const { concurrency } = this.#served.gateway.envoy;
     const child = new EnvoyChild({
       binary,
       log,
@@ -162,7 +162,7 @@ export class EnvoyProcess {
     try {
       if (!(await this.admin.ready())) return 'not-yet';
       const bound = await this.addresses();
-      if (this.#gateway.listeners.every(({ name }) => bound.has(name))) return 'serving';
+      if (this.#served.gateway.listeners.every(({ name }) => bound.has(name))) return 'serving';
       const { rejected } = await this.admin.appliedVersions();
       return rejected > 0 ? 'refused' : 'not-yet';
     } catch (error) {
@@ -196,8 +196,9 @@ export class EnvoyProcess {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + applyMs;
     while (clock.monotonicMs() < deadlineMs) {
-      const { listeners, clusters, rejected } = await this.admin.appliedVersions();
-      if (listeners === versions.listeners && clusters === versions.clusters) return;
+      const { listeners, clusters, routes, rejected } = await this.admin.appliedVersions();
+      const routed = versions.routes === null || routes === versions.routes;
+      if (listeners === versions.listeners && clusters === versions.clusters && routed) return;
       if (rejected > rejectedBefore) break;
       await this.#pause();
     }

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { GatewaySettings, ListenerSettings } from '../services/core/model/settings.ts';
 import { bootstrap } from './bootstrap.ts';
-import { edgeCluster } from './edge-cluster.ts';
+import { aboutConnections, edgeCluster } from './edge-cluster.ts';
 import { EnvoyError } from './errors.ts';
 import { listenerKinds } from './kinds.ts';
-import type { ListenerKind } from './listener-kind.ts';
+import type { KeyPair, KindServed, ListenerKind, ResourceFiles, Served } from './listener-kind.ts';
 import { any, type EnvoyMessage } from './message.ts';
 
-/** The three files that Envoy reads in the run folder. It watches the last two. */
+/** The files that Envoy reads in the run folder. It watches all but the first. */
 export const configFiles = (runDir: string) => ({
   bootstrap: join(runDir, 'envoy.json'),
   listeners: join(runDir, 'envoy-listeners.json'),
   clusters: join(runDir, 'envoy-clusters.json'),
+  routes: join(runDir, 'envoy-routes.json'),
+  secrets: join(runDir, 'envoy-secrets.json'),
 });
 
 /** Envoy's whole configuration, a text for each of its files. */
@@ -20,59 +21,135 @@ export interface EnvoyConfig {
   readonly bootstrap: string;
   readonly listeners: string;
   readonly clusters: string;
-  /** `version_info` of the last two: what Envoy's statistics name once it works by them. */
-  readonly versions: { readonly listeners: string; readonly clusters: string };
+  readonly routes: string;
+  readonly secrets: string;
+  /** `version_info` of those that Envoy's statistics name once it works by them; null: nothing in force would name it. */
+  readonly versions: {
+    readonly listeners: string;
+    readonly clusters: string;
+    readonly routes: string | null;
+  };
 }
 
 /**
- * The same settings and folder always give the same bytes, and targets and policies are not among what it depends on: a
- * listener that changes drains its sessions.
+ * The same settings and folder always give the same bytes. Listeners do not depend on targets and policies: one that changes drains its
+ * sessions.
  *
- * @throws EnvoyError `unknown-protocol`, `bad-admin-address`, `bad-listener-name`, `socket-path-too-long`
+ * @throws EnvoyError `unknown-protocol`, `bad-admin-address`, `bad-listener-name`, `socket-path-too-long`, `host-taken`
  */
-export function renderConfig(gateway: GatewaySettings, runDir: string): EnvoyConfig {
+export function renderConfig(served: Served, runDir: string): EnvoyConfig {
   const files = configFiles(runDir);
   const watched = (path: string): EnvoyMessage => ({
     resource_api_version: 'V3',
     path_config_source: { path },
   });
-  const lds = resources('envoy.config.listener.v3.Listener', listeners(gateway));
-  const cds = resources('envoy.config.cluster.v3.Cluster', clusters(gateway, runDir));
+  const lds = resources('envoy.config.listener.v3.Listener', listeners(served, files));
+  const cds = resources('envoy.config.cluster.v3.Cluster', clusters(served, runDir, files));
+  const routed = routes(served);
+  const rds = resources('envoy.config.route.v3.RouteConfiguration', routed);
+  const sds = resources(
+    'envoy.extensions.transport_sockets.tls.v3.Secret',
+    keyPairs(served).map((pair) => secret(pair, keyInline)),
+  );
   return {
     bootstrap: text({
-      ...bootstrap(gateway, runDir),
+      ...bootstrap(served.gateway, runDir, requestHeapBytes(served)),
       dynamic_resources: { cds_config: watched(files.clusters), lds_config: watched(files.listeners) },
     }),
     listeners: text(lds),
     clusters: text(cds),
-    versions: { listeners: lds.version_info, clusters: cds.version_info },
+    routes: text(rds),
+    secrets: text(sds),
+    versions: {
+      listeners: lds.version_info,
+      clusters: cds.version_info,
+      routes: routed.length === 0 ? null : rds.version_info,
+    },
   };
 }
 
+/** How a private key stands in a config: an envoy.config.core.v3.DataSource. */
+type KeySource = (pair: KeyPair) => EnvoyMessage;
+
+/** The key itself, for files that only this user may read. */
+export const keyInline: KeySource = ({ key }) => ({ inline_string: key.reveal() });
+
+/** For eyes: the path of a file that whoever runs this Envoy lays there. */
+export const keyInFile =
+  (runDir: string): KeySource =>
+  ({ name }) => ({ filename: join(runDir, `${name}.key`) });
+
 /** The same as one file that stands alone, for people who run their own Envoy, and for `--mode validate`. */
-export const renderStandalone = (gateway: GatewaySettings, runDir: string): string =>
-  text({
-    ...bootstrap(gateway, runDir),
-    static_resources: { listeners: listeners(gateway), clusters: clusters(gateway, runDir) },
+export function renderStandalone(served: Served, runDir: string, keySource: KeySource): string {
+  const pairs = keyPairs(served);
+  return text({
+    ...bootstrap(served.gateway, runDir, requestHeapBytes(served)),
+    static_resources: {
+      listeners: listeners(served, null),
+      clusters: clusters(served, runDir, null),
+      ...(pairs.length === 0 ? {} : { secrets: pairs.map((pair) => secret(pair, keySource)) }),
+    },
+  });
+}
+
+const listeners = (served: Served, files: ResourceFiles): readonly EnvoyMessage[] =>
+  served.gateway.listeners.map((settings) => {
+    const { kind, part } = kindOf(settings.protocol, settings.name, served);
+    return kind.listener(settings, part, files);
   });
 
-const listeners = (gateway: GatewaySettings): readonly EnvoyMessage[] =>
-  gateway.listeners.map((settings) => kindOf(settings).listener(settings, gateway));
-
-const clusters = (gateway: GatewaySettings, runDir: string): readonly EnvoyMessage[] => [
-  edgeCluster(gateway, runDir),
-  ...gateway.listeners.map((settings) => kindOf(settings).cluster(settings, gateway, runDir)),
+const clusters = (served: Served, runDir: string, files: ResourceFiles): readonly EnvoyMessage[] => [
+  edgeCluster(aboutConnections, served.gateway, runDir),
+  ...kindsOf(served).flatMap(({ kind, part }) => kind.clusters(part, runDir, files)),
 ];
 
-function kindOf(settings: ListenerSettings): ListenerKind {
-  const kind = listenerKinds.get(settings.protocol);
-  if (kind !== undefined) return kind;
-  throw new EnvoyError(
-    'unknown-protocol',
-    `Listener ${settings.name} has protocol "${settings.protocol}", and Envoy is set up for ` +
-      `${[...listenerKinds.keys()].join(', ')} only.`,
-  );
+const routes = (served: Served): readonly EnvoyMessage[] =>
+  kindsOf(served).flatMap(({ kind, part }) => kind.routes(part));
+
+const requestHeapBytes = (served: Served): number =>
+  kindsOf(served).reduce((sum, { kind }) => sum + kind.heapBytes, 0);
+
+const keyPairs = (served: Served): readonly KeyPair[] =>
+  kindsOf(served).flatMap(({ kind, part }) => kind.keyPairs(part));
+
+interface KindInUse {
+  readonly kind: ListenerKind;
+  readonly part: KindServed;
 }
+
+/** Each protocol that has a listener, once, in the listeners' order. */
+const kindsOf = (served: Served): readonly KindInUse[] =>
+  [...new Map(served.gateway.listeners.map(({ protocol, name }) => [protocol, name]))].map(
+    ([protocol, name]) => kindOf(protocol, name, served),
+  );
+
+function kindOf(protocol: string, listener: string, { gateway, targets }: Served): KindInUse {
+  const kind = listenerKinds.get(protocol);
+  if (kind === undefined) {
+    throw new EnvoyError(
+      'unknown-protocol',
+      `Listener ${listener} has protocol "${protocol}", and Envoy is set up for ` +
+        `${[...listenerKinds.keys()].join(', ')} only.`,
+    );
+  }
+  return {
+    kind,
+    part: {
+      gateway,
+      listeners: gateway.listeners.filter((each) => each.protocol === protocol),
+      targets: targets.filter((each) => each.protocol === protocol),
+    },
+  };
+}
+
+/** An envoy.extensions.transport_sockets.tls.v3.Secret. */
+const secret = (pair: KeyPair, keySource: KeySource): EnvoyMessage => ({
+  name: pair.name,
+  tls_certificate: {
+    certificate_chain: { inline_string: pair.certificate },
+    private_key: keySource(pair),
+  },
+});
 
 /** An xDS DiscoveryResponse. Its version is of its content, so that Envoy's statistics tell which one is in force. */
 function resources(type: string, messages: readonly EnvoyMessage[]) {

@@ -2,7 +2,8 @@ import type { ListenerSettings } from '../services/core/model/settings.ts';
 import { workerNumbers } from '../services/core/model/worker.ts';
 import { probeAnswer } from '../services/protocols/probe.ts';
 import { connectionLog } from './access-log.ts';
-import { edgeService } from './edge-cluster.ts';
+import { boundPort, connectionLimits } from './bound-port.ts';
+import { aboutConnections, edgeService } from './edge-cluster.ts';
 import {
   connectionBufferBytes,
   connectTimeoutMs,
@@ -12,10 +13,6 @@ import {
   firstByteTimeoutMs,
   healthCheckIntervalMs,
   healthCheckTimeoutMs,
-  keepaliveIntervalSeconds,
-  keepaliveProbes,
-  keepaliveTimeSeconds,
-  listenBacklog,
   unhealthyCheckIntervalMs,
 } from './limits.ts';
 import type { ListenerKind, Workers } from './listener-kind.ts';
@@ -26,22 +23,8 @@ const clusterName = (settings: ListenerSettings): string => `engine_${settings.n
 
 /** A TCP connection, once it has been admitted, is given to a session engine on a unix socket: client speaks first. */
 export const tcpEngine: ListenerKind = {
-  listener: (settings, gateway) => ({
-    name: settings.name,
-    stat_prefix: settings.name,
-    traffic_direction: 'INBOUND',
-    address: { socket_address: { address: settings.address, port_value: settings.port } },
-    // With SO_REUSEPORT a second gateway, or any process of this user, could share the port unnoticed and take half of
-    // the connections. Without it the workers share one socket, and Envoy spreads long sessions evenly over them.
-    enable_reuse_port: false,
-    connection_balance_config: { exact_balance: {} },
-    tcp_backlog_size: listenBacklog,
-    per_connection_buffer_limit_bytes: connectionBufferBytes,
-    tcp_keepalive: {
-      keepalive_time: keepaliveTimeSeconds,
-      keepalive_interval: keepaliveIntervalSeconds,
-      keepalive_probes: keepaliveProbes,
-    },
+  listener: (settings, { gateway }) => ({
+    ...boundPort(settings),
     // The inspector waits for the first five bytes (a TLS record's header; no Postgres client sends fewer) and peeks at
     // them, so that a client that says nothing is closed: the filters below would wait for ever, since Check and the
     // engine come with the first byte.
@@ -57,65 +40,73 @@ export const tcpEngine: ListenerKind = {
     filter_chains: [{ name: settings.name, filters: filters(settings, gateway) }],
   }),
 
-  cluster: (settings, { workers }, runDir) => ({
-    name: clusterName(settings),
-    type: 'STATIC',
-    connect_timeout: duration(connectTimeoutMs),
-    per_connection_buffer_limit_bytes: connectionBufferBytes,
-    circuit_breakers: { thresholds: [connectionsTo(settings)] },
-    // Not by the fewest connections: one that has just died has none, and would be chosen first.
-    lb_policy: 'ROUND_ROBIN',
-    // Only when none is healthy does Envoy use them all: the only one, too busy to answer the health check in time, must not be taken
-    // for dead; to one that is dead no connection can be made anyway.
-    common_lb_config: { healthy_panic_threshold: { value: 1 } },
-    health_checks: [
+  clusters: ({ listeners, gateway }, runDir) =>
+    listeners.map((settings) => engineCluster(settings, gateway, runDir)),
+
+  // Each listener leads to one engine, whatever the target, and the engine terminates TLS.
+  heapBytes: 0,
+  routes: () => [],
+  keyPairs: () => [],
+};
+
+const engineCluster = (settings: ListenerSettings, { workers }: Workers, runDir: string): EnvoyMessage => ({
+  name: clusterName(settings),
+  type: 'STATIC',
+  connect_timeout: duration(connectTimeoutMs),
+  per_connection_buffer_limit_bytes: connectionBufferBytes,
+  circuit_breakers: { thresholds: [connectionsTo(settings)] },
+  // Not by the fewest connections: one that has just died has none, and would be chosen first.
+  lb_policy: 'ROUND_ROBIN',
+  // Only when none is healthy does Envoy use them all: the only one, too busy to answer the health check in time, must not be taken
+  // for dead; to one that is dead no connection can be made anyway.
+  common_lb_config: { healthy_panic_threshold: { value: 1 } },
+  health_checks: [
+    {
+      timeout: duration(healthCheckTimeoutMs),
+      interval: duration(healthCheckIntervalMs),
+      no_traffic_interval: duration(healthCheckIntervalMs),
+      unhealthy_interval: duration(unhealthyCheckIntervalMs),
+      unhealthy_threshold: 2,
+      healthy_threshold: 1,
+      // What is sent comes behind a PROXY header that says LOCAL, and that is what engines answer.
+      tcp_health_check: {
+        send: { text: '00' },
+        receive: [{ text: Buffer.from(probeAnswer).toString('hex') }],
+      },
+    },
+  ],
+  outlier_detection: {
+    consecutive_local_origin_failure: failuresToEject,
+    split_external_local_origin_errors: true,
+    base_ejection_time: duration(ejectionMs),
+    max_ejection_time: duration(ejectionMs),
+    max_ejection_percent: 100,
+    // By comparison with the others (from five on): the busiest is not dead.
+    enforcing_success_rate: 0,
+    enforcing_local_origin_success_rate: 0,
+  },
+  transport_socket: extension(
+    'envoy.transport_sockets.upstream_proxy_protocol',
+    'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+    {
+      config: { version: 'V2' },
+      transport_socket: extension(
+        'envoy.transport_sockets.raw_buffer',
+        'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+      ),
+    },
+  ),
+  load_assignment: {
+    cluster_name: clusterName(settings),
+    endpoints: [
       {
-        timeout: duration(healthCheckTimeoutMs),
-        interval: duration(healthCheckIntervalMs),
-        no_traffic_interval: duration(healthCheckIntervalMs),
-        unhealthy_interval: duration(unhealthyCheckIntervalMs),
-        unhealthy_threshold: 2,
-        healthy_threshold: 1,
-        // What is sent comes behind a PROXY header that says LOCAL, and that is what engines answer.
-        tcp_health_check: {
-          send: { text: '00' },
-          receive: [{ text: Buffer.from(probeAnswer).toString('hex') }],
-        },
+        lb_endpoints: workerNumbers(workers).map((worker) => ({
+          endpoint: { address: pipe(engineSocket(runDir, settings.name, worker)) },
+        })),
       },
     ],
-    outlier_detection: {
-      consecutive_local_origin_failure: failuresToEject,
-      split_external_local_origin_errors: true,
-      base_ejection_time: duration(ejectionMs),
-      max_ejection_time: duration(ejectionMs),
-      max_ejection_percent: 100,
-      // By comparison with the others (from five on): the busiest is not dead.
-      enforcing_success_rate: 0,
-      enforcing_local_origin_success_rate: 0,
-    },
-    transport_socket: extension(
-      'envoy.transport_sockets.upstream_proxy_protocol',
-      'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
-      {
-        config: { version: 'V2' },
-        transport_socket: extension(
-          'envoy.transport_sockets.raw_buffer',
-          'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
-        ),
-      },
-    ),
-    load_assignment: {
-      cluster_name: clusterName(settings),
-      endpoints: [
-        {
-          lb_endpoints: workerNumbers(workers).map((worker) => ({
-            endpoint: { address: pipe(engineSocket(runDir, settings.name, worker)) },
-          })),
-        },
-      ],
-    },
-  }),
-};
+  },
+});
 
 function connectionsTo({ maxConnections }: ListenerSettings): EnvoyMessage {
   const max = Math.ceil(maxConnections * engineHeadroom);
@@ -125,28 +116,12 @@ function connectionsTo({ maxConnections }: ListenerSettings): EnvoyMessage {
 
 /** In this order: the cheap limits first, then the question, and the engine is not connected to before the answer. */
 const filters = (settings: ListenerSettings, gateway: Workers): readonly EnvoyMessage[] => [
-  extension(
-    'envoy.filters.network.connection_limit',
-    'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
-    { stat_prefix: settings.name, max_connections: settings.maxConnections },
-  ),
-  extension(
-    'envoy.filters.network.local_ratelimit',
-    'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
-    {
-      stat_prefix: settings.name,
-      token_bucket: {
-        max_tokens: settings.connectionsPerSecond,
-        tokens_per_fill: settings.connectionsPerSecond,
-        fill_interval: '1s',
-      },
-    },
-  ),
+  ...connectionLimits(settings),
   extension('envoy.filters.network.ext_authz', 'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz', {
     stat_prefix: settings.name,
     transport_api_version: 'V3',
     failure_mode_allow: false,
-    grpc_service: edgeService(settings.name, gateway),
+    grpc_service: edgeService(aboutConnections, settings.name, gateway),
   }),
   extension('envoy.filters.network.tcp_proxy', 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
     stat_prefix: settings.name,

@@ -195,14 +195,22 @@ async function startGateway(
       },
     ] of live.listeners) {
       const engine = engines.get(protocol);
-      if (engine === undefined || intakes.has(listener)) continue;
+      if (engine?.takes !== 'connections' || intakes.has(listener)) continue;
       const path = engineSocket(runDir, listener, worker);
       intakes.set(listener, await openIntake({ path, listener, engine, clock, log }));
     }
   };
   await serveListeners();
 
-  const edge = await startEdge({ socketPath: edgeSocket(runDir, worker), checkpoint, log });
+  const edge = await startEdge({
+    socketPath: edgeSocket(runDir, worker),
+    checkpoint,
+    requests: (listener) => {
+      const engine = engines.get(live.listeners.get(listener)?.settings.protocol ?? '');
+      return engine?.takes === 'requests' ? engine : null;
+    },
+    log,
+  });
   const startedAtMs = clock.nowMs();
   const own: OwnProcess = {
     name: redisUrl === null ? processName : `${processName} on ${hostname()}`,
@@ -260,7 +268,8 @@ async function startGateway(
         'stateDir, workers, approvals or audit have changed: that takes a restart; the rest is in force now',
       );
     }
-    const settingsChanged = !isDeepStrictEqual(loaded.settings.gateway, live.settings.gateway);
+    const forEnvoy = ({ gateway, targets }: Settings): unknown => [gateway, targets];
+    const settingsChanged = !isDeepStrictEqual(forEnvoy(loaded.settings), forEnvoy(live.settings));
     live.replace(loaded.settings);
     identity.reload(loaded.settings.identity);
     replacePolicies(loaded.policies);

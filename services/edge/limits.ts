@@ -1,8 +1,8 @@
 /**
- * A Check for a TCP connection holds addresses and a few names, under 1 KiB; gRPC's default would let 4 MiB be decoded
- * before anything is known of the caller. HTTP bodies will need more.
+ * A Check for an HTTP request holds its headers (60 KiB at most, envoy/limits.ts) and its body (4 MiB at most,
+ * services/protocols/http/limits.ts), and what is around them.
  */
-export const maxMessageBytes = 64 * 1024;
+export const maxMessageBytes = 4 * 1024 * 1024 + 128 * 1024;
 
 /**
  * Calls under way on one connection. Envoy has one connection for each of its threads and never has more than its
@@ -16,3 +16,10 @@ export const keepaliveTimeoutMs = 10_000;
 
 /** How long calls under way may take once the server closes. They are answered from memory, so nothing should be left. */
 export const closeMs = 2_000;
+
+/**
+ * Streams that Envoy may reset: at once, and then each second. As many as requests can be under way (envoy/limits.ts, maxRequestChecks),
+ * since all their clients may hang up together.
+ */
+export const resetBurst = 20_000;
+export const resetsPerSecond = 20_000;

@@ -1,19 +1,38 @@
 import { chmod } from 'node:fs/promises';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
-import { messageOf } from '../core/model/errors.ts';
+import { InvariantError, messageOf } from '../core/model/errors.ts';
+import type { ListenerName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
+import type { RequestEngine } from '../protocols/protocol.ts';
 import { clearStaleSocket } from '../protocols/unix-socket.ts';
 import { EdgeError } from './errors.ts';
 import { authorization } from './ext-authz/authorization.ts';
 import { health } from './health.ts';
-import { closeMs, keepaliveMs, keepaliveTimeoutMs, maxConcurrentStreams, maxMessageBytes } from './limits.ts';
+import {
+  closeMs,
+  keepaliveMs,
+  keepaliveTimeoutMs,
+  maxConcurrentStreams,
+  maxMessageBytes,
+  resetBurst,
+  resetsPerSecond,
+} from './limits.ts';
 import { serviceDefinition } from './protos.ts';
 
 export interface EdgeOptions {
   /** A unix socket, in a folder that only this user may enter. */
   readonly socketPath: string;
   readonly checkpoint: Pick<Checkpoint, 'admit'>;
+  /** Who decides on requests that come in by this listener; null when its clients' connections are passed on as they are. */
+  requests(listener: ListenerName): RequestEngine | null;
   readonly log: Logger;
 }
 
@@ -23,12 +42,28 @@ export interface Edge {
   close(): Promise<void>;
 }
 
+/**
+ * Envoy resets the stream of each Check whose client hangs up. Node takes a burst of resets for an attack (CVE-2023-44487) and ends the
+ * connection, and with it every other Check on it. Only our Envoy can reach this socket, and it has limits of its own. grpc-js has no
+ * option for it, and makes its HTTP/2 server of this object.
+ */
+class EnvoyFacingServer extends Server {
+  constructor(options: ServerOptions) {
+    super(options);
+    const own: unknown = Reflect.get(this, 'commonServerOptions');
+    if (typeof own !== 'object' || own === null) {
+      throw new InvariantError('grpc-js keeps the options of its HTTP/2 server elsewhere in this version');
+    }
+    Object.assign(own, { streamResetBurst: resetBurst, streamResetRate: resetsPerSecond });
+  }
+}
+
 const authorizationService = 'envoy.service.auth.v3.Authorization';
 
 /** @throws EdgeError */
-export async function startEdge({ socketPath, checkpoint, log }: EdgeOptions): Promise<Edge> {
+export async function startEdge({ socketPath, checkpoint, requests, log }: EdgeOptions): Promise<Edge> {
   await clearStaleSocket(socketPath);
-  const server = new Server({
+  const server = new EnvoyFacingServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': maxConcurrentStreams,
@@ -36,7 +71,7 @@ export async function startEdge({ socketPath, checkpoint, log }: EdgeOptions): P
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   });
   server.addService(serviceDefinition(authorizationService), {
-    Check: endingOnBug(authorization(checkpoint, log).Check),
+    Check: endingOnBug(authorization({ checkpoint, requests, log }).Check),
   });
   server.addService(serviceDefinition('grpc.health.v1.Health'), health([authorizationService]));
   await listen(server, socketPath);
@@ -45,18 +80,24 @@ export async function startEdge({ socketPath, checkpoint, log }: EdgeOptions): P
   return { close: () => close(server, log) };
 }
 
-type Handler<Answer> = (call: ServerUnaryCall<unknown, Answer>, answer: sendUnaryData<Answer>) => void;
+type Answering<Answer> = (
+  call: ServerUnaryCall<unknown, Answer>,
+  answer: sendUnaryData<Answer>,
+) => void | Promise<void>;
 
 /** grpc-js swallows what a handler throws, and nothing but our own bugs is thrown here: they end the process instead. */
-function endingOnBug<Answer>(handler: Handler<Answer>): Handler<Answer> {
+function endingOnBug<Answer>(handler: Answering<Answer>): Answering<Answer> {
   return (call, answer) => {
-    try {
-      handler(call, answer);
-    } catch (bug) {
+    const end = (bug: unknown): void => {
       answer({ code: status.INTERNAL, details: 'a bug in the gateway' });
       setImmediate(() => {
         throw bug;
       });
+    };
+    try {
+      handler(call, answer)?.catch(end);
+    } catch (bug) {
+      end(bug);
     }
   };
 }

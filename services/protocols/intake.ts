@@ -13,7 +13,7 @@ import type { ListenerName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import { ByteSource, ByteSourceError } from './byte-source.ts';
 import { probeAnswer } from './probe.ts';
-import type { Engine } from './protocol.ts';
+import type { ConnectionEngine } from './protocol.ts';
 import { clearStaleSocket } from './unix-socket.ts';
 
 export class ProxyHeaderError extends SallyportError<'not-a-proxy-header' | 'no-address'> {}
@@ -79,7 +79,7 @@ export interface Intake {
 export interface IntakeParts {
   readonly path: string;
   readonly listener: ListenerName;
-  readonly engine: Engine;
+  readonly engine: ConnectionEngine;
   readonly clock: Clock;
   readonly log: Logger;
 }

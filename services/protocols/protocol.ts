@@ -11,8 +11,9 @@ import type { Identity, VerifiedCertificate } from '../core/model/identity.ts';
 import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import type { Secret } from '../core/model/secret.ts';
-import type { ListenerOauthSettings } from '../core/model/settings.ts';
+import type { ListenerOauthSettings, ListenerSettings } from '../core/model/settings.ts';
 import type { Telemetry } from '../core/model/telemetry.ts';
+import type { ArrivedRequest, RequestAnswer } from './request.ts';
 
 /** The building blocks of config sections, made by core/config; a protocol composes its target section of them. */
 export interface ConfigParts {
@@ -46,6 +47,8 @@ export interface PolicyWords {
   usesInCondition(mask: Mask, effect: Effect): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
+  /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */
+  readonly readsAnswers: boolean;
 }
 
 /** A connection that Envoy's TCP proxy has passed on; the PROXY header has been read and taken off. */
@@ -88,11 +91,12 @@ export type EngineNews =
   /** A client asked to stop what another of its connections runs, and none of them is here. */
   | { readonly kind: 'cancel'; readonly key: string }
   /** A session has changed definitions at a target. */
-  | { readonly kind: 'definitions-changed'; readonly target: TargetName };
+  | { readonly kind: 'definitions-changed'; readonly target: TargetName }
+  /** A person has ended a session, and with it what its client may do by the same credential. `key` tells which. */
+  | { readonly kind: 'session-revoked'; readonly key: string };
 
 /** A protocol at work in one process. */
-export interface Engine {
-  accept(connection: AcceptedConnection): void;
+interface EngineAtWork {
   /** Another process has told this. */
   told(news: EngineNews): void;
   /**
@@ -103,6 +107,21 @@ export interface Engine {
   /** Ends every session at once, in the same words; what runs is stopped at the target. */
   close(): Promise<void>;
 }
+
+/** Of a protocol whose connections Envoy passes on as they are. */
+export interface ConnectionEngine extends EngineAtWork {
+  readonly takes: 'connections';
+  accept(connection: AcceptedConnection): void;
+}
+
+/** Of a protocol whose requests Envoy forwards itself, once it was told that it may. */
+export interface RequestEngine extends EngineAtWork {
+  readonly takes: 'requests';
+  /** Never rejects but for a bug. `gone`: the client has hung up, and nobody waits for the answer. */
+  check(request: ArrivedRequest, gone: AbortSignal): Promise<RequestAnswer>;
+}
+
+export type Engine = ConnectionEngine | RequestEngine;
 
 /** A name pattern as a policy uses it: `app.users` under `tables`; a mask's stand under `fields`. */
 export interface UsedPattern {
@@ -124,7 +143,15 @@ export interface Analyst {
   masks(intent: Intent, obligations: Obligations): readonly string[];
   /** Which of these match nothing in the catalog. */
   unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[];
+  /** For `check --online`: goes as far as can be told without doing anything there. @throws when the target cannot be reached */
+  reach(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The key of the listener that is wrong, as it is written, and a message that goes on from its name. */
+export interface ListenerFault {
+  readonly path: readonly string[];
+  readonly message: string;
 }
 
 /** A protocol: everything that the rest of the gateway knows about it. */
@@ -133,7 +160,9 @@ export interface Protocol<Target = unknown> {
   readonly policy: PolicyWords;
   /** The section of a target in sallyport.yaml, beside `name` and `protocol`. */
   targetSchema(parts: ConfigParts): z.ZodType<Target>;
+  /** What of a listener's settings does not go with the protocol; null when all does. */
+  listenerFault?(listener: ListenerSettings): ListenerFault | null;
   createEngine(services: EngineServices<Target>): Engine;
-  /** Reaches the target. @throws the protocol's typed error when it cannot. */
+  /** Reads what an analysis takes from the target. @throws the protocol's typed error when it cannot be reached for that. */
   createAnalyst(name: TargetName, target: Target, log: Logger): Promise<Analyst>;
 }

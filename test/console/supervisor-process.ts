@@ -9,7 +9,7 @@ import { systemClock } from '../../services/core/model/clock.ts';
 import { listenerName } from '../../services/core/model/ids.ts';
 import type { Logger } from '../../services/core/model/log.ts';
 import type { GatewaySettings } from '../../services/core/model/settings.ts';
-import { gatewaySettings, listenerSettings } from '../servers/envoy.ts';
+import { gatewaySettings, listenerSettings, served } from '../servers/envoy.ts';
 
 const [, , folder = '', envoyBinary = '', workers = '1'] = process.argv;
 const say = (what: string, fields: object = {}): boolean =>
@@ -38,9 +38,9 @@ const supervisor = new Supervisor({
   entry: join(import.meta.dirname, 'stand-in-gateway.ts'),
   configFile: join(folder, 'sallyport.yaml'),
   logLevel: 'info',
-  gateway: readGateway(),
+  served: served(readGateway()),
   envoyBinary,
-  readGateway,
+  readServed: () => served(readGateway()),
   log,
   clock: systemClock,
 });

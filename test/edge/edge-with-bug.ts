@@ -9,5 +9,5 @@ const checkpoint = {
     throw new InvariantError('this cannot be');
   },
 };
-await startEdge({ socketPath, log: silent, checkpoint });
+await startEdge({ socketPath, log: silent, requests: () => null, checkpoint });
 process.stdout.write('listening\n');

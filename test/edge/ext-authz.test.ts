@@ -71,6 +71,7 @@ const start = (): Promise<Edge> =>
   startEdge({
     socketPath,
     log: silent,
+    requests: () => null,
     checkpoint: {
       admit(source, listener) {
         admissions.push([source, listener]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { makeRunDir, writeConfig } from '../../envoy/files.ts';
 import { configFiles, renderConfig } from '../../envoy/render.ts';
-import { gatewaySettings, listenerSettings } from '../servers/envoy.ts';
+import { gatewaySettings, listenerSettings, served } from '../servers/envoy.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -12,8 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const config = renderConfig(gatewaySettings(listenerSettings('pg')), '/run');
-const other = renderConfig(gatewaySettings(listenerSettings('pg', { maxConnections: 3 })), '/run');
+const config = renderConfig(served(gatewaySettings(listenerSettings('pg'))), '/run');
+const other = renderConfig(served(gatewaySettings(listenerSettings('pg', { maxConnections: 3 }))), '/run');
 
 test('the run folder is made for this user alone, also when it was there', async () => {
   const runDir = join(folder, 'state/run');

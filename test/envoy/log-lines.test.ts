@@ -51,6 +51,11 @@ test('an access log entry becomes the fields of a line', () => {
   ]);
 });
 
+test('that of an HTTP request has a method', () => {
+  joinAccessLine('{"listener":"apis","method":"GET","status":200}', log);
+  expect(log.lines).toMatchObject([{ level: 'info', message: 'request ended' }]);
+});
+
 test.each(['not JSON', '[1]', '"text"'])('%s on stdout is shown and is no access log entry', (line) => {
   joinAccessLine(line, log);
   expect(log.lines).toMatchObject([{ level: 'warn', fields: { line } }]);

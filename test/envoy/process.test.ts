@@ -11,7 +11,14 @@ import { systemClock } from '../../services/core/model/clock.ts';
 import { listenerName } from '../../services/core/model/ids.ts';
 import type { GatewaySettings } from '../../services/core/model/settings.ts';
 import { type Edge, startEdge } from '../../services/edge/server.ts';
-import { envoyBinary, gatewaySettings, listenerSettings, makeSocketDir, silent } from '../servers/envoy.ts';
+import {
+  envoyBinary,
+  gatewaySettings,
+  listenerSettings,
+  makeSocketDir,
+  served,
+  silent,
+} from '../servers/envoy.ts';
 import { freePort } from '../servers/postgres.ts';
 import { isServed, TcpClient } from './client.ts';
 import { type Engine, startEngine } from './engine.ts';
@@ -35,6 +42,7 @@ beforeEach(async () => {
   edge = await startEdge({
     socketPath: join(runDir, 'edge.sock'),
     log: silent,
+    requests: () => null,
     checkpoint: { admit: () => null },
   });
   engine = await startEngine({ path: join(runDir, 'pg.sock') });
@@ -48,7 +56,7 @@ afterEach(async () => {
 });
 
 const start = async (gateway: GatewaySettings = gatewaySettings(listenerSettings('pg'))) => {
-  running = await EnvoyProcess.start({ binary, gateway, runDir, log, clock: systemClock });
+  running = await EnvoyProcess.start({ binary, served: served(gateway), runDir, log, clock: systemClock });
   return running;
 };
 
@@ -116,7 +124,7 @@ describe('start and stop', () => {
     const otherDir = await makeSocketDir();
     const second = EnvoyProcess.start({
       binary,
-      gateway: gatewaySettings(listenerSettings('pg', { port })),
+      served: served(gatewaySettings(listenerSettings('pg', { port }))),
       runDir: otherDir,
       log,
       clock: systemClock,
@@ -131,7 +139,7 @@ describe('start and stop', () => {
     const port = await portOf(first);
     const second = EnvoyProcess.start({
       binary,
-      gateway: gatewaySettings(listenerSettings('other')),
+      served: served(gatewaySettings(listenerSettings('other'))),
       runDir,
       log,
       clock: systemClock,
@@ -143,7 +151,7 @@ describe('start and stop', () => {
   test('a binary that is none is an error at the start', async () => {
     const started = EnvoyProcess.start({
       binary: '/no/such/envoy',
-      gateway: gatewaySettings(listenerSettings('pg')),
+      served: served(gatewaySettings(listenerSettings('pg'))),
       runDir,
       log,
       clock: systemClock,
@@ -213,11 +221,11 @@ describe('an update', () => {
     await session.reads(5);
 
     const second = listenerSettings('second');
-    await envoy.update(gatewaySettings({ ...pg, port, idleTimeoutMs: 60_000 }, second));
+    await envoy.update(served(gatewaySettings({ ...pg, port, idleTimeoutMs: 60_000 }, second)));
     expect(await portOf(envoy)).toBe(port);
     expect(await portOf(envoy, 'second')).toBeGreaterThan(0);
 
-    await envoy.update(gatewaySettings(second));
+    await envoy.update(served(gatewaySettings(second)));
     // Envoy's threads let go of the port a moment after it has told that it took the change.
     while (await isOpen(port));
     session.send(' again');
@@ -230,21 +238,21 @@ describe('an update', () => {
     const port = await portOf(envoy);
     // TEST-NET-3 (RFC 5737): an address that this machine does not have.
     const wrong = listenerSettings('wrong', { address: '203.0.113.1', port: 5432 });
-    const updated = envoy.update(gatewaySettings(pg, wrong));
+    const updated = envoy.update(served(gatewaySettings(pg, wrong)));
     await expect(updated).rejects.toMatchObject({ code: 'config-refused' });
     await expect(updated).rejects.toThrow(/Cannot assign requested address/);
     expect(await isServed(port)).toBe(true);
-    await envoy.update(gatewaySettings(pg));
+    await envoy.update(served(gatewaySettings(pg)));
     expect((await envoy.addresses()).size).toBe(1);
   });
 
   test('says when only a restart brings it into force', async () => {
     const envoy = await start();
-    expect(await envoy.update(gatewaySettings(pg))).toEqual({ restartNeeded: false });
-    expect(await envoy.update(gatewaySettings({ ...pg, connectionsPerSecond: 7 }))).toEqual({
+    expect(await envoy.update(served(gatewaySettings(pg)))).toEqual({ restartNeeded: false });
+    expect(await envoy.update(served(gatewaySettings({ ...pg, connectionsPerSecond: 7 })))).toEqual({
       restartNeeded: false,
     });
-    expect(await envoy.update(gatewaySettings({ ...pg, maxConnections: 7 }))).toEqual({
+    expect(await envoy.update(served(gatewaySettings({ ...pg, maxConnections: 7 })))).toEqual({
       restartNeeded: true,
     });
   });

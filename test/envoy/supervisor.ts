@@ -6,6 +6,12 @@ import { gatewaySettings, listenerSettings, silent } from '../servers/envoy.ts';
 
 const [, , binary = '', runDir = ''] = process.argv;
 const gateway = gatewaySettings(listenerSettings('pg'));
-const envoy = await EnvoyProcess.start({ binary, gateway, runDir, log: silent, clock: systemClock });
+const envoy = await EnvoyProcess.start({
+  binary,
+  served: { gateway, targets: [] },
+  runDir,
+  log: silent,
+  clock: systemClock,
+});
 const port = (await envoy.addresses()).get(listenerName('pg'))?.port;
 process.stdout.write(`${JSON.stringify({ pid: envoy.pid, port })}\n`);

@@ -46,6 +46,7 @@ describe('a connection through Envoy', () => {
     startEdge({
       socketPath: join(dir, 'edge.sock'),
       log: silent,
+      requests: () => null,
       checkpoint: {
         admit(source, listener) {
           admissions.push({ source, listener });
@@ -224,6 +225,7 @@ describe('limits', () => {
     edge = await startEdge({
       socketPath: join(runDir, 'edge.sock'),
       log: silent,
+      requests: () => null,
       checkpoint: { admit: () => null },
     });
     engine = await startEngine({ path: join(runDir, 'pg.sock') });

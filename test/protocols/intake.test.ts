@@ -7,7 +7,7 @@ import { systemClock } from '../../services/core/model/clock.ts';
 import { listenerName } from '../../services/core/model/ids.ts';
 import { openIntake } from '../../services/protocols/intake.ts';
 import { probeAnswer } from '../../services/protocols/probe.ts';
-import type { Engine } from '../../services/protocols/protocol.ts';
+import type { ConnectionEngine } from '../../services/protocols/protocol.ts';
 import { makeSocketDir, silent } from '../servers/envoy.ts';
 
 /** PROXY protocol v2, command LOCAL: a connection of the proxy's own. */
@@ -17,7 +17,7 @@ test('a probe that gives up before it is answered harms nobody, and the next one
   const folder = await makeSocketDir();
   const path = join(folder, 'postgres.sock');
   // as: a probe reaches no engine.
-  const engine = {} as Engine;
+  const engine = {} as ConnectionEngine;
   const intake = await openIntake({
     path,
     listener: listenerName('postgres'),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findEnvoy } from '../../envoy/binary.ts';
+import type { Served } from '../../envoy/listener-kind.ts';
 import { EnvoyProcess } from '../../envoy/process.ts';
 import { systemClock } from '../../services/core/model/clock.ts';
 import { listenerName } from '../../services/core/model/ids.ts';
@@ -41,6 +42,9 @@ export const gatewaySettings = (...listeners: readonly ListenerSettings[]): Gate
   envoy: { admin: null, concurrency: 1 },
 });
 
+/** The config of a gateway whose targets are no concern of Envoy's. */
+export const served = (gateway: GatewaySettings): Served => ({ gateway, targets: [] });
+
 export const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -73,7 +77,7 @@ export async function startEnvoy(options: EnvoyServerOptions): Promise<EnvoyServ
   const runDir = options.runDir ?? (await makeSocketDir());
   const envoy = await EnvoyProcess.start({
     binary: await envoyBinary(),
-    gateway: options.gateway,
+    served: served(options.gateway),
     runDir,
     log: options.log ?? silent,
     clock: systemClock,

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EnvoyBinary, findEnvoy } from '../../../envoy/binary.ts';
 import { EnvoyError } from '../../../envoy/errors.ts';
-import { renderStandalone } from '../../../envoy/render.ts';
+import type { Served } from '../../../envoy/listener-kind.ts';
+import { keyInline, renderStandalone } from '../../../envoy/render.ts';
 import { validateConfig } from '../../../envoy/validate.ts';
 import type { YamlDocument } from '../../core/config/yaml-document.ts';
 import type { Problem } from '../../core/model/problem.ts';
-import type { GatewaySettings } from '../../core/model/settings.ts';
 import { runFolder } from '../run-folder.ts';
 
 export interface EnvoyCheck {
@@ -17,7 +17,7 @@ export interface EnvoyCheck {
 }
 
 /** Renders Envoy's config, and has Envoy look at it if it is there. */
-export async function checkEnvoy(gateway: GatewaySettings, document: YamlDocument): Promise<EnvoyCheck> {
+export async function checkEnvoy(served: Served, document: YamlDocument): Promise<EnvoyCheck> {
   const problem = (severity: Problem['severity'], message: string): Problem => ({
     severity,
     file: document.file,
@@ -26,7 +26,7 @@ export async function checkEnvoy(gateway: GatewaySettings, document: YamlDocumen
   });
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-check-'));
   try {
-    const config = renderStandalone(gateway, runFolder(gateway.stateDir));
+    const config = renderStandalone(served, runFolder(served.gateway.stateDir), keyInline);
     const binary = await envoyIfThere();
     const warnings = binary === null ? [] : await validateConfig(binary.path, config, folder);
     return {

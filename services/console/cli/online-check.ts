@@ -73,6 +73,7 @@ async function askTarget(
   try {
     const analyst = await protocol.createAnalyst(name, settings, log);
     try {
+      await analyst.reach();
       const uses = config.policies.patterns.filter(({ targets }) => targets.includes(name));
       const unmatched = analyst
         .unmatched(uses)

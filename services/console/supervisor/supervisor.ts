@@ -1,11 +1,11 @@
 import type { BoundAddress } from '../../../envoy/admin.ts';
 import { EnvoyError } from '../../../envoy/errors.ts';
 import { makeRunDir } from '../../../envoy/files.ts';
+import type { Served } from '../../../envoy/listener-kind.ts';
 import { EnvoyProcess } from '../../../envoy/process.ts';
 import type { Clock } from '../../core/model/clock.ts';
 import type { ListenerName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
-import type { GatewaySettings } from '../../core/model/settings.ts';
 import { processNameOf, workerNumbers } from '../../core/model/worker.ts';
 import type { LogLevel } from '../../core/telemetry/logger.ts';
 import { runFolder } from '../run-folder.ts';
@@ -17,11 +17,11 @@ export interface SupervisorOptions {
   readonly entry: string;
   readonly configFile: string;
   readonly logLevel: LogLevel;
-  readonly gateway: GatewaySettings;
+  readonly served: Served;
   /** Path of Envoy's binary. */
   readonly envoyBinary: string;
   /** Reads the config anew, for Envoy's part of it; null when it is broken, which the gateway process tells. */
-  readGateway(): GatewaySettings | null;
+  readServed(): Served | null;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -41,7 +41,8 @@ export class Supervisor {
   #updates: Promise<void> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
-    const { entry, configFile, logLevel, gateway, log, clock } = options;
+    const { entry, configFile, logLevel, served, log, clock } = options;
+    const { gateway } = served;
     this.#options = options;
     this.#runDir = runFolder(gateway.stateDir);
     this.#workers = workerNumbers(gateway.workers).map(
@@ -67,14 +68,14 @@ export class Supervisor {
    * @throws SupervisorError, EnvoyError; then nothing runs any more
    */
   async start(): Promise<void> {
-    const { gateway, envoyBinary, log, clock } = this.#options;
+    const { served, envoyBinary, log, clock } = this.#options;
     try {
       await makeRunDir(this.#runDir);
       await Promise.all(this.#workers.map((worker) => worker.start()));
       this.#mustGoOn();
       this.#envoy = await EnvoyProcess.start({
         binary: envoyBinary,
-        gateway,
+        served,
         runDir: this.#runDir,
         log: log.child({ component: 'envoy' }),
         clock,
@@ -125,12 +126,15 @@ export class Supervisor {
 
   /** Never rejects but for a bug. */
   async #followConfig(): Promise<void> {
-    const { log, readGateway, gateway: started } = this.#options;
-    const gateway = readGateway();
-    if (gateway === null || this.#envoy === null || this.#state !== 'running') return;
+    const { log, readServed, served: started } = this.#options;
+    const served = readServed();
+    if (served === null || this.#envoy === null || this.#state !== 'running') return;
     try {
       // As many sockets as there are processes, whatever the config says by now.
-      const { restartNeeded } = await this.#envoy.update({ ...gateway, workers: started.workers });
+      const { restartNeeded } = await this.#envoy.update({
+        ...served,
+        gateway: { ...served.gateway, workers: started.gateway.workers },
+      });
       const listeners = Object.fromEntries(await this.#envoy.addresses());
       log.info({ listeners }, 'Envoy works by the config as it is now');
       if (restartNeeded) {

@@ -130,6 +130,7 @@ export class GatewayCheckpoint implements Checkpoint {
         return;
       case 'cancel':
       case 'definitions-changed':
+      case 'session-revoked':
         return; // the protocol's
     }
   }

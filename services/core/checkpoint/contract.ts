@@ -125,7 +125,8 @@ export interface HoldNotice {
 
 export type Settlement =
   | { readonly kind: 'release'; readonly obligations: Obligations; readonly approvers: readonly Party[] }
-  | { readonly kind: 'deny'; readonly deny: Deny };
+  /** `hold`: the one to come back for, when the refusal is `hold-open`. */
+  | { readonly kind: 'deny'; readonly deny: Deny; readonly hold: HoldId };
 
 export interface PendingHold {
   /** Resolves once; never rejects. */

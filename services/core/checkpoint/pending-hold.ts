@@ -190,7 +190,7 @@ export class HeldAction implements PendingHold {
 
   #end(outcome: Ended, refusal: ReturnType<typeof refusals.deny>): Settlement {
     this.#recordEnd(outcome, []);
-    return { kind: 'deny', deny: refusal };
+    return { kind: 'deny', deny: refusal, hold: this.#id };
   }
 
   #recordEnd(outcome: Ended, approvers: readonly Party[]): void {

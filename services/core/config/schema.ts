@@ -37,14 +37,31 @@ export function configSchema(protocols: readonly TargetProtocol[], references: R
         ...sections,
         gateway: {
           ...gateway,
-          listeners: gateway.listeners.map((listener, index) => ({
-            ...withLimits(listener, limits.listener),
-            oauth: withIssuer(listener, index, sections.identity, context),
-          })),
+          listeners: gateway.listeners.map((written, index) => {
+            const oauth = withIssuer(written, index, sections.identity, context);
+            const listener = { ...withLimits(written, limits.listener), oauth };
+            addFault(protocols, listener, index, context);
+            return listener;
+          }),
         },
         policyFiles: policies,
       }),
     );
+}
+
+function addFault(
+  protocols: readonly TargetProtocol[],
+  listener: ListenerSettings,
+  index: number,
+  context: z.RefinementCtx,
+): void {
+  const fault = protocols.find(({ name }) => name === listener.protocol)?.listenerFault?.(listener);
+  if (!fault) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['gateway', 'listeners', index, ...fault.path],
+    message: fault.message,
+  });
 }
 
 export const policiesSchema = (references: References) =>

@@ -10,6 +10,8 @@ export type News =
   | { readonly kind: 'cancel'; readonly protocol: string; readonly key: string }
   /** A session has changed definitions at a target. */
   | { readonly kind: 'definitions-changed'; readonly protocol: string; readonly target: TargetName }
+  /** A person has ended a session, and with it what its client may do by the same credential. `key` tells which. */
+  | { readonly kind: 'session-revoked'; readonly protocol: string; readonly key: string }
   /** A worker needs more of a principal's commands per minute than its share, and may have what others of its gateway do not use. */
   | {
       readonly kind: 'commands-wanted';

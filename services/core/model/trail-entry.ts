@@ -10,8 +10,11 @@ export interface TrailPrincipal extends Party {
 
 /** How an action that was let through ended. */
 export interface ActionOutcome {
-  /** `unknown`: the connection was lost while it ran, so it may have been done. */
-  readonly result: 'completed' | 'failed' | 'rolled-back' | 'cut-off' | 'unknown';
+  /**
+   * `unknown`: the connection was lost while it ran, so it may have been done. `forwarded`: Envoy was told to forward it, and what
+   * came of it stands in Envoy's access log.
+   */
+  readonly result: 'completed' | 'failed' | 'rolled-back' | 'cut-off' | 'unknown' | 'forwarded';
   readonly rows: number;
   readonly bytes: number;
   readonly maskedValues: number;

@@ -63,6 +63,7 @@ export class PolicyCompiler {
     const source = parsed.success ? parsed.data : salvage(value);
     const targets = this.#targets(site, source);
     const protocols = this.#protocols(targets);
+    const answersAreRead = this.#checkAnswers(site, source, targets);
     const rules = this.#compileRules(site, source, protocols);
     const masks = this.#compileMasks(site, source, protocols);
     for (const empty of emptyPatterns(source.principals, ['principals'])) {
@@ -75,7 +76,7 @@ export class PolicyCompiler {
         'the list is empty, so the policy applies to nobody; leave it out for everybody',
       );
     }
-    if (!parsed.success || rules === null || masks === null) return null;
+    if (!parsed.success || !answersAreRead || rules === null || masks === null) return null;
     const byProtocol = new Map<string, ProtocolRules>();
     for (const [protocol, words] of protocols) {
       byProtocol.set(protocol, {
@@ -115,6 +116,30 @@ export class PolicyCompiler {
       .map((target) => target.protocol);
     const all = Object.entries(this.#vocabulary.protocols);
     return new Map(targets.length === 0 ? all : all.filter(([protocol]) => spoken.includes(protocol)));
+  }
+
+  /** What asks for the target's answers to be read must not be on a target whose answers are not: it would be kept by nobody. */
+  #checkAnswers(
+    { document, path }: PolicySite,
+    { masks = [], limits = {} }: PolicySource,
+    targets: readonly TargetName[],
+  ): boolean {
+    const unread = targets.find((target) => !this.#wordsOf(target).readsAnswers);
+    if (unread === undefined) return true;
+    const asked: ValuePath[] = [
+      ...(masks.length > 0 ? [['masks']] : []),
+      ...(limits.rows === undefined ? [] : [['limits', 'rows']]),
+      ...(limits.bytes === undefined ? [] : [['limits', 'bytes']]),
+    ];
+    for (const place of asked) {
+      this.#problems.error(
+        document,
+        [...path, ...place],
+        `what target ${unread} answers is not read by the gateway yet, so it could not keep to this: ` +
+          'give that target a policy of its own without it',
+      );
+    }
+    return asked.length === 0;
   }
 
   #compileRules(

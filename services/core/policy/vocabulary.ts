@@ -19,6 +19,8 @@ export interface ProtocolWords {
   usesInCondition(mask: Mask, effect: Effect): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
+  /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */
+  readonly readsAnswers: boolean;
 }
 
 /** Everything that the words of a policy are checked against. */

@@ -19,6 +19,7 @@ const newsSchema: z.ZodType<News> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('login-succeeded'), ip: z.string().max(64) }),
   z.strictObject({ kind: z.literal('cancel'), protocol: z.string(), key: z.string().max(1024) }),
   z.strictObject({ kind: z.literal('definitions-changed'), protocol: z.string(), target }),
+  z.strictObject({ kind: z.literal('session-revoked'), protocol: z.string(), key: z.string().max(64) }),
   z.strictObject({ kind: z.literal('commands-wanted'), ...rate, by: z.string() }),
   z.strictObject({
     kind: z.literal('commands-lent'),

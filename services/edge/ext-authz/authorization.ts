@@ -1,31 +1,68 @@
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Checkpoint } from '../../core/checkpoint/contract.ts';
 import { sourceText } from '../../core/model/address.ts';
+import type { ListenerName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
-import { admitted, type CheckResponse, readCheckRequest, refused } from './messages.ts';
+import type { RequestEngine } from '../../protocols/protocol.ts';
+import {
+  admitted,
+  type CheckResponse,
+  type ConnectionAtDoor,
+  type NotUnderstood,
+  type RequestAtDoor,
+  readCheckRequest,
+  refused,
+  requestAnswered,
+} from './messages.ts';
 
-type Check = (call: ServerUnaryCall<unknown, CheckResponse>, answer: sendUnaryData<CheckResponse>) => void;
+type Check = (
+  call: ServerUnaryCall<unknown, CheckResponse>,
+  answer: sendUnaryData<CheckResponse>,
+) => void | Promise<void>;
+
+export interface AuthorizationParts {
+  readonly checkpoint: Pick<Checkpoint, 'admit'>;
+  /** Who decides on requests that come in by this listener; null when its clients' connections are passed on as they are. */
+  requests(listener: ListenerName): RequestEngine | null;
+  readonly log: Logger;
+}
 
 /** envoy.service.auth.v3.Authorization. What is not understood is refused. */
-export function authorization(checkpoint: Pick<Checkpoint, 'admit'>, log: Logger): { readonly Check: Check } {
+export function authorization({ checkpoint, requests, log }: AuthorizationParts): { readonly Check: Check } {
   return {
     Check(call, answer) {
       const question = readCheckRequest(call.request, call.metadata);
-      if ('notUnderstood' in question) {
-        log.warn({ why: question.notUnderstood }, 'refused a Check that was not understood');
-        answer(null, refused({ reason: 'unsupported', message: `Refused: ${question.notUnderstood}.` }));
-        return;
+      const listener = question.kind === 'request' ? question.request.listener : null;
+      const engine = listener === null ? null : requests(listener);
+      if (question.kind === 'request' && engine !== null) {
+        return checkRequest(call, answer, question, engine);
       }
-      const deny = checkpoint.admit(question.source, question.listener);
-      if (deny === null) {
-        answer(null, admitted);
-        return;
-      }
-      log.debug(
-        { listener: question.listener, source: sourceText(question.source), reason: deny.reason },
-        'refused a connection',
-      );
-      answer(null, refused(deny));
+      return answer(null, checkConnection(question));
     },
   };
+
+  function checkConnection(question: ConnectionAtDoor | RequestAtDoor | NotUnderstood): CheckResponse {
+    if (question.kind !== 'connection') {
+      const why = question.kind === 'request' ? 'it is about an HTTP request' : question.why;
+      log.warn({ why }, 'refused a Check that was not understood');
+      return refused({ reason: 'unsupported', message: `Refused: ${why}.` });
+    }
+    const { source, listener } = question;
+    const deny = checkpoint.admit(source, listener);
+    if (deny === null) return admitted;
+    log.debug({ listener, source: sourceText(source), reason: deny.reason }, 'refused a connection');
+    return refused(deny);
+  }
+}
+
+async function checkRequest(
+  call: ServerUnaryCall<unknown, CheckResponse>,
+  answer: sendUnaryData<CheckResponse>,
+  { request }: RequestAtDoor,
+  engine: RequestEngine,
+): Promise<void> {
+  const hungUp = new AbortController();
+  // It also comes after calls that were answered, when nobody listens any more.
+  call.on('cancelled', () => hungUp.abort());
+  answer(null, requestAnswered(await engine.check(request, hungUp.signal)));
 }

@@ -84,6 +84,11 @@ class PostgresAnalyst implements Analyst {
     });
   }
 
+  /** Its catalog has been read. */
+  reach(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async close(): Promise<void> {
     await this.#work.close();
     await this.#largeTexts.close();

@@ -1,4 +1,4 @@
-import type { AcceptedConnection, Engine, EngineNews, EngineServices } from '../protocol.ts';
+import type { AcceptedConnection, ConnectionEngine, EngineNews, EngineServices } from '../protocol.ts';
 import { CancelKeys } from './session/cancel-keys.ts';
 import { maxLogins } from './session/limits.ts';
 import { login } from './session/login.ts';
@@ -8,7 +8,8 @@ import { LargeTexts } from './sql/large-texts.ts';
 import type { PostgresTarget } from './target.ts';
 
 /** All PostgreSQL sessions of one process. */
-export class PostgresEngine implements Engine {
+export class PostgresEngine implements ConnectionEngine {
+  readonly takes = 'connections';
   readonly #services: EngineServices<PostgresTarget>;
   readonly #cancelKeys = new CancelKeys<PostgresSession>();
   readonly #sessions = new Set<PostgresSession>();
@@ -60,6 +61,8 @@ export class PostgresEngine implements Engine {
         return this.#cancelKeys.find(news.key)?.cancel();
       case 'definitions-changed':
         return this.#works.changedElsewhere(news.target);
+      case 'session-revoked':
+        return; // of protocols whose clients have no connection to end
     }
   }
 

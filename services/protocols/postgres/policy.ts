@@ -215,4 +215,5 @@ export const postgresPolicy: PolicyWords = {
     return conditionColumns.some((column) => isMaskedColumn(mask, column));
   },
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
+  readsAnswers: true,
 };

@@ -41,6 +41,7 @@ export const sqlWords = {
     mask.fields.some((field) => sql(effect).conditionColumns.some((column) => matchesGlob(field, column))),
   fieldProblem: (pattern: string) =>
     pattern.split('.').length === 3 ? null : `"${pattern}" must be schema.table.column`,
+  readsAnswers: true,
 } as const satisfies ProtocolWords;
 
 export const podWords = {
@@ -52,6 +53,7 @@ export const podWords = {
   usesInCondition: () => false,
   fieldProblem: (pattern: string) =>
     pattern.startsWith('/') ? null : `"${pattern}" must begin with a slash`,
+  readsAnswers: true,
 } as const satisfies ProtocolWords;
 
 export type SqlWords = WordsOf<

@@ -73,7 +73,7 @@ async function find({ config, online }: Options): Promise<Found> {
   const { settings, document, policies, problems } = files;
   const policyVersion = policies.policies?.version ?? null;
   if (settings === null || document === null) return { problems, online: [], looked: [], policyVersion };
-  const envoy = await waitingFor('Having Envoy check its config', checkEnvoy(settings.gateway, document));
+  const envoy = await waitingFor('Having Envoy check its config', checkEnvoy(settings, document));
   const offline = [...problems, ...envoy.problems];
   const looked = [
     counted(settings.gateway.listeners.length, 'listener'),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EnvoyError } from '../../../../envoy/errors.ts';
-import { renderStandalone } from '../../../../envoy/render.ts';
+import { keyInFile, renderStandalone } from '../../../../envoy/render.ts';
 import { loadSettings } from '../../../core/config/load.ts';
 import { systemClock } from '../../../core/model/clock.ts';
 import { protocols } from '../../../protocols/index.ts';
@@ -14,7 +14,8 @@ export function define(command: Command): void {
   command
     .description(
       'Print the config that Envoy is given, as one file that stands alone, for people who run their own Envoy. Its unix ' +
-        'sockets are in the state folder, where the gateway’s processes serve.',
+        'sockets are in the state folder, where the gateway’s processes serve. Private keys are not printed: it names the files ' +
+        'in which this Envoy looks for them.',
     )
     .addOption(configOption())
     .addHelpText(
@@ -35,7 +36,8 @@ function run({ config }: { readonly config: string }): void {
     });
   }
   try {
-    print(renderStandalone(settings.gateway, runFolder(settings.gateway.stateDir)).trimEnd());
+    const runDir = runFolder(settings.gateway.stateDir);
+    print(renderStandalone(settings, runDir, keyInFile(runDir)).trimEnd());
   } catch (cause) {
     if (!(cause instanceof EnvoyError)) throw cause;
     throw new CliError('config', cause.message, null, { cause });

@@ -6,7 +6,7 @@ import { EnvoyError, type EnvoyErrorCode } from '../../../../envoy/errors.ts';
 import { loadSettings } from '../../../core/config/load.ts';
 import { systemClock } from '../../../core/model/clock.ts';
 import type { ListenerName } from '../../../core/model/ids.ts';
-import type { GatewaySettings, ListenerSettings, Settings } from '../../../core/model/settings.ts';
+import type { ListenerSettings, Settings } from '../../../core/model/settings.ts';
 import { visibleText } from '../../../core/model/visible-text.ts';
 import { createProcessLogger, type LogLevel, logLevels } from '../../../core/telemetry/logger.ts';
 import { protocols } from '../../../protocols/index.ts';
@@ -52,9 +52,9 @@ async function run({ config, logLevel, gateway }: Options): Promise<void> {
     entry: resolve(gateway),
     configFile: resolve(config),
     logLevel,
-    gateway: settings.gateway,
+    served: settings,
     envoyBinary: envoy.path,
-    readGateway: () => gatewaySettings(config),
+    readServed: () => loadSettings(config, { protocols, env: process.env, clock: systemClock }).settings,
     log: createProcessLogger(logLevel),
     clock: systemClock,
   });
@@ -89,10 +89,6 @@ function stoppedBySignal(supervisor: Supervisor): Promise<void> {
   });
 }
 
-function gatewaySettings(config: string): GatewaySettings | null {
-  return loadSettings(config, { protocols, env: process.env, clock: systemClock }).settings?.gateway ?? null;
-}
-
 function upText(
   { gateway, targets }: Settings,
   addresses: ReadonlyMap<ListenerName, BoundAddress>,
@@ -124,6 +120,7 @@ const codes: Readonly<Partial<Record<EnvoyErrorCode, CliErrorCode>>> = {
   'bad-listener-name': 'config',
   'unknown-protocol': 'config',
   'bad-admin-address': 'config',
+  'host-taken': 'config',
   'config-refused': 'config',
   'download-failed': 'unreachable',
 };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { targetName } from '../../model/ids.ts';
-import type { TargetSettings } from '../../model/settings.ts';
+import type { ListenerSettings, TargetSettings } from '../../model/settings.ts';
 import { maxTargetNameCharacters } from '../limits.ts';
 import type { ConfigParts } from '../parts.ts';
 
@@ -9,6 +9,10 @@ export interface TargetProtocol {
   readonly name: string;
   /** A strict object without `name` and `protocol`, which stand beside its keys. */
   targetSchema(parts: ConfigParts): z.ZodType;
+  /** What of a listener's settings does not go with the protocol; null when all does. */
+  listenerFault?(
+    listener: ListenerSettings,
+  ): { readonly path: readonly string[]; readonly message: string } | null;
 }
 
 export function targetsSchema(parts: ConfigParts, protocols: readonly TargetProtocol[]) {

@@ -1,0 +1,80 @@
+import { routePrefixExtension, targetExtension } from '../services/edge/ext-authz/listener-metadata.ts';
+import { EnvoyError } from './errors.ts';
+import { httpRoutes } from './http-names.ts';
+import { clusterName, type NamedTarget } from './http-requests.ts';
+import { any, duration, type EnvoyMessage } from './message.ts';
+
+/**
+ * Which target a request is for: by a host name of its own, or by the path `/t/NAME/`. The route tells the edge service which one it leads to,
+ * so that the decision is on the target to which Envoy forwards.
+ *
+ * @throws EnvoyError `host-taken`
+ */
+export const httpRouteConfiguration = (targets: readonly NamedTarget[]): EnvoyMessage => ({
+  name: httpRoutes,
+  ignore_port_in_host_matching: true,
+  // A cluster that has just gone is answered with 503; waiting for it would keep a new route from being taken.
+  validate_clusters: false,
+  virtual_hosts: [
+    ...targets.filter(({ hosts }) => hosts.length > 0).map((target) => ownHost(target, targets)),
+    {
+      name: 'paths',
+      domains: ['*'],
+      routes: [...targets.map((target) => route(target, `/t/${target.name}`)), nowhere],
+    },
+  ],
+});
+
+/** Without a route the edge service would not be asked, and who is not known would learn which targets there are. */
+const nowhere: EnvoyMessage = {
+  name: 'nowhere',
+  match: { prefix: '/' },
+  direct_response: { status: 404 },
+  typed_per_filter_config: {
+    'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
+      check_settings: { disable_request_body_buffering: true },
+    }),
+  },
+};
+
+function ownHost(target: NamedTarget, targets: readonly NamedTarget[]): EnvoyMessage {
+  const other = targets.find(
+    ({ name, hosts }) => name < target.name && hosts.some((host) => target.hosts.includes(host)),
+  );
+  if (other !== undefined) {
+    const host = other.hosts.find((each) => target.hosts.includes(each));
+    throw new EnvoyError(
+      'host-taken',
+      `Targets ${other.name} and ${target.name} both have the host name ${host}.`,
+    );
+  }
+  return { name: `host-${target.name}`, domains: target.hosts, routes: [route(target, '')] };
+}
+
+/** @param prefix what is taken off the path */
+const route = (target: NamedTarget, prefix: string): EnvoyMessage => ({
+  name: `${prefix === '' ? 'host' : 'path'}-${target.name}`,
+  match: { prefix: `${prefix}/` },
+  route: {
+    cluster: clusterName(target.name),
+    host_rewrite_literal: target.authority,
+    ...(prefix === '' ? {} : { prefix_rewrite: '/' }),
+    // By default 15 seconds; a target may take its time, and the listener's idle time-out bounds it.
+    timeout: duration(0),
+  },
+  // A session of the target's own would be the gateway's, and no client's to hold.
+  response_headers_to_remove: ['set-cookie', 'set-cookie2'],
+  typed_per_filter_config: {
+    'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
+      check_settings: {
+        context_extensions: { [targetExtension]: target.name, [routePrefixExtension]: prefix },
+        with_request_body: {
+          // One byte more than is let through, so that a body that was cut cannot be taken for a whole one.
+          max_request_bytes: target.maxBodyBytes + 1,
+          allow_partial_message: false,
+          pack_as_bytes: true,
+        },
+      },
+    }),
+  },
+});

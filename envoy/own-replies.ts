@@ -1,0 +1,44 @@
+import type { EnvoyMessage } from './message.ts';
+
+/**
+ * What the ext_authz filter answers when the edge service could not be asked, on Envoy's inside: nobody else here says 510. Outside it is 503, which
+ * the edge service says too, with a document of its own that must not be written over.
+ */
+export const unasked = { name: 'NotExtended', code: 510 } as const;
+
+/** RFC 9457, for what Envoy answers by itself: no such route, a malformed request, a target or gateway process that is not there. */
+const problem = (status: string | number): EnvoyMessage => ({
+  json_format: {
+    type: 'urn:sallyport:problem:envoy',
+    title: 'The request was not forwarded, or got no answer',
+    status,
+    detail: '%RESPONSE_CODE_DETAILS%',
+    code: 'envoy',
+    rule: null,
+    hint: 'A 4xx is for you to mend. After a 5xx try again in a few seconds; unless detail begins with ext_authz, the target may have got it.',
+  },
+  content_type: 'application/problem+json',
+});
+
+export const ownReplies: EnvoyMessage = {
+  mappers: [
+    {
+      filter: {
+        status_code_filter: {
+          comparison: { op: 'EQ', value: { default_value: unasked.code, runtime_key: 'sallyport.unasked' } },
+        },
+      },
+      status_code: 503,
+      body_format_override: problem(503),
+    },
+    {
+      // The edge service has refused it, and says so itself.
+      filter: { response_flag_filter: { flags: ['UAEX'] } },
+      body_format_override: {
+        text_format_source: { inline_string: '%LOCAL_REPLY_BODY%' },
+        content_type: 'application/problem+json',
+      },
+    },
+  ],
+  body_format: problem('%RESPONSE_CODE%'),
+};

@@ -1,0 +1,26 @@
+import type { Effect } from '../../core/model/action.ts';
+import type { CanonicalPath } from './canonical-path.ts';
+import type { Query } from './query.ts';
+
+/** `connect` is a session's; the others are the methods of RFC 9110 section 9 and RFC 5789 that a target can be asked with. */
+export const verbs = ['connect', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;
+export type Verb = (typeof verbs)[number];
+export type Method = Exclude<Verb, 'connect'>;
+
+export const methodOf = (written: string): Method | null =>
+  verbs.find((verb): verb is Method => verb !== 'connect' && verb.toUpperCase() === written) ?? null;
+
+/** Why a request cannot be fully understood. */
+export const opaqueReasons = ['path-parameters'] as const;
+export type OpaqueReason = (typeof opaqueReasons)[number];
+
+/** What a request does: its method on its path. */
+export interface HttpEffect extends Effect {
+  readonly verb: Method;
+  /** The host name that the client asked for, in lower case, without its port. */
+  readonly host: string;
+  readonly path: CanonicalPath;
+  readonly query: Query;
+  /** Values by lower-case name, in their order. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+}

@@ -1,0 +1,247 @@
+import type { HeldSubmission, Settlement } from '../../core/checkpoint/contract.ts';
+import type { Intent, Unacceptable } from '../../core/model/action.ts';
+import type { Deny, Obligations } from '../../core/model/decision.ts';
+import type { ActionId } from '../../core/model/ids.ts';
+import type { ActionTrace } from '../../core/model/telemetry.ts';
+import type { EngineNews, EngineServices, RequestEngine } from '../protocol.ts';
+import type { ArrivedRequest, RequestAnswer } from '../request.ts';
+import { bodyFault } from './body.ts';
+import { credentialHeaders } from './credential.ts';
+import { strippedNames } from './headers.ts';
+import { identify } from './identify.ts';
+import { bodyParameters, Intents } from './intent.ts';
+import { problemAnswer } from './problem.ts';
+import { type HttpSession, Sessions } from './sessions.ts';
+import type { HttpTarget } from './target.ts';
+
+const deny = (reason: Deny['reason'], message: string, hint: string): Deny => ({
+  kind: 'deny',
+  rule: null,
+  reason,
+  message: `Refused: ${message}`,
+  hint,
+});
+
+const shuttingDown = deny('shutting-down', 'the gateway is shutting down.', 'Send it again in a moment.');
+
+const trailUnavailable = deny(
+  'trail-unavailable',
+  'the gateway cannot write its audit trail, and nothing passes unrecorded.',
+  "Nothing was sent to the target. Try again later; the gateway's operators see this as an alarm.",
+);
+
+/** A request on its way, once it is known who asks for what. */
+interface Asked {
+  readonly request: ArrivedRequest;
+  readonly target: HttpTarget;
+  readonly session: HttpSession;
+  readonly intent: Intent;
+  readonly trace: ActionTrace | null;
+  readonly startedAtMs: number;
+}
+
+/** All HTTP requests of one process: decides on each of them before Envoy forwards it. */
+export class HttpEngine implements RequestEngine {
+  readonly takes = 'requests';
+  readonly #services: EngineServices<HttpTarget>;
+  readonly #sessions: Sessions;
+  readonly #intents = new Intents();
+  /** Withdraws or defers what waits for a person. */
+  readonly #waiting = new Set<{ defer(): void }>();
+  readonly #drained = Promise.withResolvers<void>();
+  #requests = 0;
+  #draining = false;
+
+  constructor(services: EngineServices<HttpTarget>) {
+    this.#services = services;
+    this.#sessions = new Sessions(services);
+  }
+
+  async check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
+    this.#requests += 1;
+    try {
+      return await this.#check(request, hungUp);
+    } finally {
+      this.#requests -= 1;
+      if (this.#draining && this.#requests === 0) this.#drained.resolve();
+    }
+  }
+
+  told(news: EngineNews): void {
+    if (news.kind === 'session-revoked') this.#sessions.revokedElsewhere(news.key);
+  }
+
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const pending of this.#waiting) pending.defer();
+    if (this.#requests === 0) this.#drained.resolve();
+    return this.#drained.promise;
+  }
+
+  close(): Promise<void> {
+    this.#draining = true;
+    this.#sessions.close('the gateway is shutting down');
+    return Promise.resolve();
+  }
+
+  async #check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
+    const { checkpoint, clock } = this.#services;
+    const startedAtMs = clock.monotonicMs();
+    if (this.#draining) return problemAnswer(shuttingDown);
+    const { source, listener, route } = request;
+    const turnedAway = checkpoint.admit(source, listener);
+    if (turnedAway !== null) return problemAnswer(turnedAway);
+    const principal = await identify(this.#services, request);
+    if ('reason' in principal) return problemAnswer(principal);
+    const target = route === null ? null : this.#services.target(route.target);
+    if (route === null || target === null) {
+      const unknown = unknownTarget(request);
+      checkpoint.loginRefused(
+        { source, listener, principal, target: null },
+        'unknown-target',
+        unknown.message,
+      );
+      return problemAnswer(unknown);
+    }
+    const session = this.#sessions.of(principal, request, route);
+    if ('kind' in session) return problemAnswer(session);
+    const intent = this.#intentOf(request, target, session.gate.obligations);
+    const trace = session.trace?.action(request.method) ?? null;
+    session.enter();
+    try {
+      return await this.#decide({ request, target, session, intent, trace, startedAtMs }, hungUp);
+    } finally {
+      session.leave();
+    }
+  }
+
+  #intentOf(request: ArrivedRequest, target: HttpTarget, obligations: Obligations): Intent {
+    const { method, host, headers, body, route } = request;
+    const intent = this.#intents.of({
+      // The route is there, or there would be no target.
+      target: (route as NonNullable<typeof route>).target,
+      method,
+      host,
+      path: request.path.slice(route?.prefix.length ?? 0),
+      headers,
+      overwritten: new Set(credentialHeaders(target.credential).map(({ name }) => name)),
+    });
+    if (intent.unacceptable !== null) return intent;
+    const fault = unkept(obligations) ?? bodyFault(headers, body, target.maxBodyBytes);
+    return fault === null ? intent : { ...intent, effects: [], opaque: [], unacceptable: fault };
+  }
+
+  async #decide(asked: Asked, hungUp: AbortSignal): Promise<RequestAnswer> {
+    const { request, session, intent, trace } = asked;
+    const { gate } = session;
+    trace?.phase('analysis');
+    const submission = gate.submit(
+      { intent, parameters: bodyParameters(request.body), sessionState: '' },
+      trace,
+    );
+    switch (submission.kind) {
+      case 'deny':
+        return this.#refuse(asked, submission.id, submission.deny);
+      case 'allow':
+        return this.#release(asked, submission.id);
+      case 'hold': {
+        const settlement = await this.#hold(asked, submission, hungUp);
+        // Ended while it waited: that says more than that its hold was withdrawn.
+        if (session.ended !== null) return this.#refuse(asked, submission.id, session.ended);
+        if (settlement.kind === 'release') return this.#release(asked, submission.id);
+        const { deny: refusal, hold } = settlement;
+        return this.#refuse(asked, submission.id, refusal, refusal.reason === 'hold-open' ? { hold } : {});
+      }
+    }
+  }
+
+  async #hold(
+    { session: { gate }, intent }: Asked,
+    held: HeldSubmission,
+    hungUp: AbortSignal,
+  ): Promise<Settlement> {
+    const pending = gate.hold(held, () => Promise.resolve(intent));
+    const withdraw = (): void => pending.withdraw();
+    // HTTP has no way to tell a client that waits: for whoever looks for why it does.
+    pending.onNotice(({ id }) =>
+      this.#services.log.info({ hold: id, session: gate.id, action: held.id }, 'a request waits for approval'),
+    );
+    hungUp.addEventListener('abort', withdraw);
+    if (hungUp.aborted) withdraw();
+    this.#waiting.add(pending);
+    if (this.#draining) pending.defer();
+    try {
+      return await pending.settled;
+    } finally {
+      this.#waiting.delete(pending);
+      hungUp.removeEventListener('abort', withdraw);
+    }
+  }
+
+  #refuse(
+    { session, trace, request }: Asked,
+    action: ActionId,
+    refusal: Deny,
+    more: Pick<NonNullable<Parameters<typeof problemAnswer>[1]>, 'hold'> = {},
+  ): RequestAnswer {
+    trace?.end(null);
+    return problemAnswer(refusal, { ...more, notes: notes(session, action, request) });
+  }
+
+  async #release(asked: Asked, action: ActionId): Promise<RequestAnswer> {
+    const { session, trace, request, target, startedAtMs } = asked;
+    const { clock } = this.#services;
+    const written = await recorded(session);
+    const ended = (result: 'forwarded' | 'cut-off'): void => {
+      const durationMs = clock.monotonicMs() - startedAtMs;
+      const outcome = { result, rows: 0, bytes: 0, maskedValues: 0, errorCode: null, durationMs };
+      session.gate.finished(action, outcome);
+      trace?.end(outcome);
+    };
+    const obstacle = written ? session.ended : trailUnavailable;
+    if (obstacle !== null) {
+      ended('cut-off');
+      return problemAnswer(obstacle, { notes: notes(session, action, request) });
+    }
+    trace?.phase('upstream');
+    trace?.sent();
+    ended('forwarded');
+    const set = credentialHeaders(target.credential);
+    const setNames = new Set(set.map(({ name }) => name));
+    return {
+      kind: 'pass',
+      remove: strippedNames(request.headers).filter((name) => !setNames.has(name)),
+      set,
+      notes: notes(session, action, request),
+    };
+  }
+}
+
+/** `check` refuses policies that ask for what is not done to answers yet; this holds if one comes through. */
+const unkept = ({ masks, limits }: Obligations): Unacceptable | null =>
+  masks.length === 0 && limits.maxRows === null && limits.maxBytes === null
+    ? null
+    : {
+        reason: 'unsupported',
+        message:
+          'Refused: the policy masks or limits what this target answers, which the gateway cannot do to HTTP yet.',
+        hint: 'Ask the people who run this gateway for a policy without it.',
+      };
+
+const recorded = ({ gate }: HttpSession): Promise<boolean> =>
+  new Promise((resolve) => {
+    gate.afterRecord({ committed: () => resolve(true), notCommitted: () => resolve(false) });
+  });
+
+const unknownTarget = ({ route }: ArrivedRequest): Deny =>
+  deny(
+    'unknown-target',
+    route === null ? 'no target has this host name or path.' : `there is no target ${route.target}.`,
+    'A target is reached as /t/NAME/ and then its own path, or by a host name of its own. Ask the people who run this gateway for its name.',
+  );
+
+const notes = ({ gate }: HttpSession, action: ActionId, { route }: ArrivedRequest) => ({
+  session: gate.id,
+  action,
+  target: route?.target ?? '',
+});

@@ -1,0 +1,174 @@
+/** From a request to what it would do: bytes to action, once for all requests that are alike. */
+import { LRUCache } from 'lru-cache';
+import type { Intent, Parameter, Unacceptable } from '../../core/model/action.ts';
+import type { TargetName } from '../../core/model/ids.ts';
+import type { Header } from '../request.ts';
+import { readPath } from './canonical-path.ts';
+import { type HttpEffect, methodOf, verbs } from './effect.ts';
+import { boundLines, overrideAmong } from './headers.ts';
+import { maxHeaders, maxRememberedIntents } from './limits.ts';
+import { readQuery } from './query.ts';
+
+export interface RequestText {
+  readonly target: TargetName;
+  readonly method: string;
+  /** As the client named it; with its port. */
+  readonly host: string;
+  /** As it will reach the target, with the query. */
+  readonly path: string;
+  readonly headers: readonly Header[];
+  /** Names of headers that the gateway sets itself, whatever the client sent. */
+  readonly overwritten: ReadonlySet<string>;
+}
+
+/** `POST /users/7/orders?x=1`, and a line for each header that counts. */
+export function intentText({ method, path, host, headers, overwritten }: RequestText): string {
+  return [`${method} ${path}`, `host: ${host}`, ...boundLines(headers, overwritten)].join('\n');
+}
+
+/** The same request gives the same object, by which decisions are cached. */
+export class Intents {
+  readonly #known = new LRUCache<string, Intent>({ max: maxRememberedIntents });
+
+  of(request: RequestText): Intent {
+    const text = intentText(request);
+    // What is not in the text (which headers there were, beside what counts) must not make a difference to a refusal.
+    const override = overrideAmong(request.headers);
+    const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
+    const many = request.headers.length > maxHeaders;
+    const key = [request.target, override ?? '', cookie, many, text].join('\n');
+    let intent = this.#known.get(key);
+    if (intent === undefined) {
+      intent = readIntent(request, text);
+      this.#known.set(key, intent);
+    }
+    return intent;
+  }
+}
+
+const refusal = (reason: Unacceptable['reason'], message: string, hint: string): Unacceptable => ({
+  reason,
+  message: `Refused: ${message}.`,
+  hint,
+});
+
+function readIntent(request: RequestText, text: string): Intent {
+  const read = readEffect(request);
+  const [effect, unacceptable] = 'reason' in read ? [null, read] : [read, null];
+  return {
+    protocol: 'http',
+    target: request.target,
+    text,
+    commands: 1,
+    effects: effect === null ? [] : [effect],
+    opaque: effect?.path.hasParameters ? ['path-parameters'] : [],
+    versions: [],
+    unacceptable,
+  };
+}
+
+const hostForm = /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+function readEffect({ method, host, path: pathAndQuery, headers }: RequestText): HttpEffect | Unacceptable {
+  const verb = methodOf(method);
+  if (verb === null) {
+    const methods = verbs.filter((each) => each !== 'connect').map((each) => each.toUpperCase());
+    return refusal('unsupported', 'this method is not carried', `Use one of ${methods.join(', ')}.`);
+  }
+  const hostName = hostForm.exec(host)?.groups?.['name'];
+  if (hostName === undefined) {
+    return refusal(
+      'unparsable',
+      'the Host header is not one host name',
+      'Send one Host, as it stands in the URL.',
+    );
+  }
+  const [before = '', ...rest] = pathAndQuery.split('?');
+  const path = readPath(before);
+  if ('fault' in path) {
+    return refusal(
+      'unparsable',
+      `the path ${path.fault}`,
+      'Send it in its plainest form: servers differ on what others mean.',
+    );
+  }
+  const query = readQuery(rest.join('?'));
+  if ('fault' in query) {
+    return refusal(
+      'unparsable',
+      `the query ${query.fault}`,
+      'Percent-encode what is not a letter or digit, in UTF-8.',
+    );
+  }
+  return (
+    faultOfHeaders(
+      headers,
+      query.possible.map(({ name }) => name),
+    ) ?? {
+      verb,
+      resource: path.raw,
+      host: hostName.toLowerCase(),
+      path,
+      query,
+      headers: valuesByName(headers),
+    }
+  );
+}
+
+function faultOfHeaders(headers: readonly Header[], queryNames: readonly string[]): Unacceptable | null {
+  if (headers.length > maxHeaders) {
+    return refusal('too-large', `there are more than ${maxHeaders} headers`, 'Send fewer.');
+  }
+  const override = overrideAmong(headers);
+  if (override !== null) {
+    return refusal(
+      'unsupported',
+      `the header ${override} would have the target run another request than the one that is decided on`,
+      'Send the method and the path that you mean.',
+    );
+  }
+  if (queryNames.some((name) => name.toLowerCase() === '_method')) return methodInForm;
+  if (headers.some(({ name }) => name === 'cookie' || name === 'cookie2')) {
+    return refusal(
+      'unsupported',
+      'cookies are not carried',
+      'Leave them out: the gateway brings the credential that the target wants.',
+    );
+  }
+  // Envoy refuses CR, LF and NUL; servers differ on the other controls.
+  if (headers.some(({ value }) => /[^\t -~\x80-\xff]/.test(value))) {
+    return refusal('unparsable', 'a header has a control character in it', 'Send visible characters.');
+  }
+  return null;
+}
+
+export const methodInForm: Unacceptable = refusal(
+  'unsupported',
+  'the parameter _method would have the target run another method than the one that is decided on',
+  'Send the method that you mean.',
+);
+
+function valuesByName(headers: readonly Header[]): ReadonlyMap<string, readonly string[]> {
+  const values = new Map<string, string[]>();
+  for (const { name, value } of headers) {
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  return values;
+}
+
+/** The body as a parameter beside the text: approvers read it when it is text, and the digest of a hold is over its bytes. */
+export function bodyParameters(body: Buffer): readonly Parameter[] {
+  if (body.length === 0) return [];
+  return [{ text: textOf(body) ?? `${body.length} bytes that are no text`, bound: body }];
+}
+
+function textOf(body: Buffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    // Not UTF-8: then it is no text.
+    return null;
+  }
+}

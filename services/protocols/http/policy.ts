@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import type { Effect } from '../../core/model/action.ts';
+import type { RuleOutcome } from '../../core/model/decision.ts';
+import type { EffectCondition, PolicyWords } from '../protocol.ts';
+import { type HttpEffect, opaqueReasons, verbs } from './effect.ts';
+import { globMatcher } from './glob.ts';
+import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
+
+/** Effects of this protocol come from its own reading of requests. */
+const asHttp = (effect: Effect): HttpEffect => effect as HttpEffect;
+
+const templates = z.array(
+  z.string().superRefine((text, context) => {
+    const fault = templateFault(text);
+    if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+  }),
+);
+
+const paths: EffectCondition = {
+  schema: templates,
+  compile(value: unknown, outcome: RuleOutcome) {
+    const matches = matcherOf(templates.parse(value).map(compileTemplate), outcome);
+    return (effect) => matches(asHttp(effect).path.segments);
+  },
+};
+
+const hostNames = z.array(
+  z.string().regex(/^[a-z0-9*](?:[a-z0-9.*-]*[a-z0-9*])?$/, {
+    error: 'must be a host name in lower case, without a port; * is any run of characters',
+  }),
+);
+
+const hosts: EffectCondition = {
+  schema: hostNames,
+  compile(value: unknown) {
+    const matchers = hostNames.parse(value).map(globMatcher);
+    return (effect) => matchesOne(matchers, asHttp(effect).host);
+  },
+};
+
+const pattern = z.string().max(1000);
+/** One pattern or several, of which one must match. */
+const valuePatterns = z.record(z.string().min(1).max(200), z.union([pattern, z.array(pattern).min(1)]));
+type Matcher = (text: string) => boolean;
+
+const matchersOf = (value: unknown): readonly (readonly [name: string, matchers: readonly Matcher[]])[] =>
+  Object.entries(valuePatterns.parse(value)).map(([name, written]) => [
+    name,
+    (typeof written === 'string' ? [written] : written).map(globMatcher),
+  ]);
+
+const matchesOne = (matchers: readonly Matcher[], value: string): boolean =>
+  matchers.some((matches) => matches(value));
+
+/** `filter[]` and `filter[x]` are `filter` to many frameworks. */
+const looseName = (name: string): string => name.toLowerCase().replace(/\[.*$/s, '');
+
+/**
+ * An allow rule wants each parameter exactly once, since of two servers take the first, the last, or both. For deny and hold any
+ * value of it is enough, however it came to be there.
+ */
+const query: EffectCondition = {
+  schema: valuePatterns,
+  compile(value: unknown, outcome: RuleOutcome) {
+    const wanted = matchersOf(value);
+    if (outcome !== 'allow') {
+      return (effect) =>
+        wanted.every(([name, matchers]) =>
+          [...asHttp(effect).query.parameters, ...asHttp(effect).query.possible].some(
+            (parameter) =>
+              looseName(parameter.name) === name.toLowerCase() && matchesOne(matchers, parameter.value),
+          ),
+        );
+    }
+    return (effect) => {
+      const { parameters, possible } = asHttp(effect).query;
+      if (parameters.length !== possible.length) return false;
+      return wanted.every(([name, matchers]) => {
+        const found = parameters.filter((parameter) => looseName(parameter.name) === name.toLowerCase());
+        const [only] = found;
+        return found.length === 1 && only?.name === name && matchesOne(matchers, only.value);
+      });
+    };
+  },
+};
+
+const headerPatterns = valuePatterns.refine(
+  (written) => Object.keys(written).every((name) => /^[!#$%&'*+.^`|~0-9a-z-]+$/.test(name)),
+  { error: 'names of headers are written in lower case, and have no underscore in them' },
+);
+
+/** As `query`: exactly once to allow, any of them to deny or hold. */
+const headers: EffectCondition = {
+  schema: headerPatterns,
+  compile(value: unknown, outcome: RuleOutcome) {
+    const wanted = matchersOf(value);
+    return (effect) =>
+      wanted.every(([name, matchers]) => {
+        const values = asHttp(effect).headers.get(name) ?? [];
+        if (outcome === 'allow' && values.length !== 1) return false;
+        return values.some((each) => matchesOne(matchers, each));
+      });
+  },
+};
+
+/** What is written for each condition of a rule. */
+export interface HttpConditions {
+  /** `/users/{id}/orders`, `/v1/**` */
+  readonly paths: readonly string[];
+  /** `billing.gw.example`, `*.gw.example` */
+  readonly hosts: readonly string[];
+  /** `{status: [open, held]}` */
+  readonly query: Readonly<Record<string, string | readonly string[]>>;
+  /** `{x-tenant: acme}` */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+}
+
+export const httpPolicy: PolicyWords = {
+  verbs,
+  opaqueReasons,
+  conditions: { paths, hosts, query, headers } satisfies Readonly<
+    Record<keyof HttpConditions, EffectCondition>
+  >,
+  usesInCondition: () => false,
+  fieldProblem: () => 'what HTTP targets answer is not masked yet',
+  readsAnswers: false,
+};

@@ -1,0 +1,57 @@
+/** What Envoy asks about each HTTP request, and what it can be told. The protobuf of it is the edge's (services/edge). */
+import type { X509Certificate } from 'node:crypto';
+import type { SourceAddress } from '../core/model/address.ts';
+import type { ListenerName, TargetName } from '../core/model/ids.ts';
+
+/** Names are in lower case. A value is its bytes, one character each (latin1): HTTP knows no other encoding there. */
+export interface Header {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Where Envoy's routes lead a request. */
+export interface RequestRoute {
+  readonly target: TargetName;
+  /** What Envoy takes off the beginning of the path before it forwards it; empty for a target with a host name of its own. */
+  readonly prefix: string;
+}
+
+/** A request in the form in which Envoy forwards it once it is let through, but for the route's prefix. */
+export interface ArrivedRequest {
+  readonly listener: ListenerName;
+  readonly source: SourceAddress;
+  /** Verified by Envoy against the listener's CA. */
+  readonly certificate: X509Certificate | null;
+  readonly method: string;
+  /** `Host`, or `:authority`; with its port. */
+  readonly host: string;
+  /** With the query. */
+  readonly path: string;
+  /** In their order, without pseudo-headers. */
+  readonly headers: readonly Header[];
+  readonly body: Buffer;
+  /** Null when no target has this host name or path. */
+  readonly route: RequestRoute | null;
+}
+
+/** Statuses with which the gateway answers itself; protos/envoy/type/v3/http_status.proto has the same. */
+export type OwnStatus = 400 | 401 | 403 | 404 | 413 | 429 | 503;
+
+/** For Envoy's access log. */
+export type AnswerNotes = Readonly<Record<string, string>>;
+
+export type RequestAnswer =
+  /** It goes to the target, with these headers taken off and then those set. */
+  | {
+      readonly kind: 'pass';
+      readonly remove: readonly string[];
+      readonly set: readonly Header[];
+      readonly notes: AnswerNotes;
+    }
+  | {
+      readonly kind: 'answer';
+      readonly status: OwnStatus;
+      readonly headers: readonly Header[];
+      readonly body: string;
+      readonly notes: AnswerNotes;
+    };

@@ -1,0 +1,186 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Finished, program, type Running, sallyport, start } from '../console/cli.ts';
+import { type HttpTarget, startHttpTarget } from '../servers/http-target.ts';
+import { startIssuer, type TestIssuer, testAudience, testConsoleAudience } from '../servers/issuer.ts';
+
+/** What the target wants, and no client may ever see. */
+export const targetToken = 'the-target-token-nobody-sees';
+
+/** What most tests work by. */
+export const standardPolicy = `\
+policies:
+  - name: agents
+    targets: [billing]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: read, effects: [get, head], paths: ['/users/{id}', '/orders/**', /search], outcome: allow}
+      - {name: order, effects: [post], paths: [/orders], outcome: allow}
+      - name: change
+        effects: [put, patch, delete]
+        paths: ['/orders/**']
+        outcome: hold
+        approval: {approvers: [{groups: [oncall]}], within: 10m, wait: 2m}
+      - name: refund
+        effects: [post]
+        paths: ['/refunds/**']
+        outcome: hold
+        approval: {approvers: [{groups: [oncall]}], within: 10m, mode: defer}
+      - {name: no-admin, effects: ['*'], paths: ['/admin/**'], outcome: deny, message: Agents do not administer., hint: Ask the platform team.}
+`;
+
+export interface HttpGatewayOptions {
+  readonly policy?: string;
+  /** Further keys of the gateway, of the listener, of identity, of the target; YAML lines. */
+  readonly gateway?: readonly string[];
+  readonly listener?: readonly string[];
+  readonly identity?: readonly string[];
+  readonly target?: readonly string[];
+  readonly config?: readonly string[];
+  /** Instead of a plain HTTP server that is started for it. */
+  readonly url?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const indented = (lines: readonly string[], by: number): string =>
+  lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
+
+/** An issuer, Envoy, the gateway as `sallyport up` runs it, and a server that remembers what it got. */
+export class HttpGateway implements AsyncDisposable {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly issuer: TestIssuer;
+  readonly target: HttpTarget;
+  readonly port: number;
+  readonly up: Running;
+  readonly #env: Readonly<Record<string, string>>;
+  #holdsSeen = 0;
+
+  private constructor(parts: Pick<HttpGateway, 'folder' | 'issuer' | 'target' | 'port' | 'up'>, env: Readonly<Record<string, string>>) {
+    this.folder = parts.folder;
+    this.configFile = join(parts.folder, 'sallyport.yaml');
+    this.issuer = parts.issuer;
+    this.target = parts.target;
+    this.port = parts.port;
+    this.up = parts.up;
+    this.#env = env;
+  }
+
+  static async start(options: HttpGatewayOptions = {}): Promise<HttpGateway> {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-http-'));
+    const [issuer, target] = await Promise.all([startIssuer(), startHttpTarget()]);
+    const files = {
+      'policy.yaml': options.policy ?? standardPolicy,
+      'sallyport.yaml': configOf(options, issuer, target),
+      ...options.files,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
+    const env = {
+      HOME: homedir(),
+      TARGET_TOKEN: targetToken,
+      SALLYPORT_HOME: join(folder, 'home'),
+      ...options.env,
+    };
+    const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
+    try {
+      const [, port = ''] = await up.until(/apis {2}http.* on 127\.0\.0\.1:(\d+)/);
+      return new HttpGateway({ folder, issuer, target, port: Number(port), up }, env);
+    } catch (error) {
+      await Promise.all([issuer.stop(), target.stop()]);
+      throw error;
+    }
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** A request of an agent to the target's own path. */
+  fetch(path: string, init: RequestInit = {}, claims: Readonly<Record<string, unknown>> = {}): Promise<Response> {
+    const headers = { authorization: `Bearer ${this.issuer.mint(claims)}`, ...init.headers };
+    return fetch(this.url(`/t/billing${path}`), { ...init, headers });
+  }
+
+  curl(...args: readonly string[]): Promise<Finished> {
+    return start('curl', ['-sS', ...args], {}).finished;
+  }
+
+  /** `sallyport` as a person of these groups types it. */
+  cli(args: readonly string[], person = 'pat', groups: readonly string[] = ['oncall']): Promise<Finished> {
+    const token = this.issuer.mintConsole(person, { groups });
+    return sallyport([...args, '-c', this.configFile], { env: { ...this.#env, SALLYPORT_TOKEN: token } });
+  }
+
+  async sessions(): Promise<readonly { readonly id: string; readonly target: string }[]> {
+    const { stdout } = await this.cli(['sessions', 'ls', '--json'], 'sam', ['sre']);
+    return JSON.parse(stdout);
+  }
+
+  /** The hold of the request that begins to wait next, or that has just done so. */
+  async nextHold(): Promise<string> {
+    const [, hold = ''] = await this.up.untilError(
+      new RegExp(`(?:"hold":"[^"]+"[^]*?){${this.#holdsSeen}}"hold":"([^"]+)"[^\n]*waits for approval`),
+    );
+    this.#holdsSeen += 1;
+    return hold;
+  }
+
+  /** Records of the trail, of one kind. */
+  async trail(kind: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const { stdout } = await this.cli(['trail', 'show', '--json']);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .filter((record) => record.kind === kind);
+  }
+
+  /** Writes another policy and waits until the gateway has taken or refused it. */
+  async replacePolicy(text: string): Promise<void> {
+    const reloads = this.up.errorOutput.match(new RegExp(reloaded, 'g'))?.length ?? 0;
+    await writeFile(join(this.folder, 'policy.yaml'), text);
+    await this.up.untilError(new RegExp(`(?:${reloaded}[^]*?){${reloads + 1}}`));
+  }
+
+  async processId(): Promise<number> {
+    const [, pid = ''] = await this.up.untilError(/"pid":(\d+),[^\n]*"msg":"the gateway process is ready"/);
+    return Number(pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.up.process.kill('SIGTERM');
+    await this.up.finished;
+    await Promise.all([this.issuer.stop(), this.target.stop()]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
+
+const configOf = (options: HttpGatewayOptions, issuer: TestIssuer, target: HttpTarget): string => `\
+gateway:
+  stateDir: state
+${indented(options.gateway ?? [], 2)}\
+  listeners:
+    - name: apis
+      protocol: http
+      port: 0
+${indented(options.listener ?? [], 6)}\
+identity:
+  issuers:
+    - name: test
+      url: ${issuer.url}
+      audience: ${testAudience}
+      consoleAudience: ${testConsoleAudience}
+      algorithms: [ES256]
+      claims: {kind: kind, groups: groups}
+${indented(options.identity ?? [], 2)}\
+targets:
+  - name: billing
+    protocol: http
+    url: ${options.url ?? `http://127.0.0.1:${target.port}`}
+${indented(options.target ?? ['hosts: [billing.gw.example]', 'credential: {bearer: env:TARGET_TOKEN}'], 4)}\
+policies: [policy.yaml]
+${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;
