@@ -8,7 +8,11 @@ import { duration, type EnvoyMessage, extension } from './message.ts';
  *
  * @param requestHeapBytes what requests may take beside their connections; 0 where none come in
  */
-export const bootstrap = (gateway: GatewaySettings, runDir: string, requestHeapBytes: number): EnvoyMessage => ({
+export const bootstrap = (
+  gateway: GatewaySettings,
+  runDir: string,
+  requestHeapBytes: number,
+): EnvoyMessage => ({
   node: { id: 'sallyport', cluster: 'sallyport' },
   admin: {
     address: listenOn(adminAddress(gateway.envoy, runDir)),

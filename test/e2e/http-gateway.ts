@@ -58,7 +58,10 @@ export class HttpGateway implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>;
   #holdsSeen = 0;
 
-  private constructor(parts: Pick<HttpGateway, 'folder' | 'issuer' | 'target' | 'port' | 'up'>, env: Readonly<Record<string, string>>) {
+  private constructor(
+    parts: Pick<HttpGateway, 'folder' | 'issuer' | 'target' | 'port' | 'up'>,
+    env: Readonly<Record<string, string>>,
+  ) {
     this.folder = parts.folder;
     this.configFile = join(parts.folder, 'sallyport.yaml');
     this.issuer = parts.issuer;
@@ -76,7 +79,8 @@ export class HttpGateway implements AsyncDisposable {
       'sallyport.yaml': configOf(options, issuer, target),
       ...options.files,
     };
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
+    for (const [name, text] of Object.entries(files))
+      await writeFile(join(folder, name), text, { mode: 0o600 });
     const env = {
       HOME: homedir(),
       TARGET_TOKEN: targetToken,
@@ -98,7 +102,11 @@ export class HttpGateway implements AsyncDisposable {
   }
 
   /** A request of an agent to the target's own path. */
-  fetch(path: string, init: RequestInit = {}, claims: Readonly<Record<string, unknown>> = {}): Promise<Response> {
+  fetch(
+    path: string,
+    init: RequestInit = {},
+    claims: Readonly<Record<string, unknown>> = {},
+  ): Promise<Response> {
     const headers = { authorization: `Bearer ${this.issuer.mint(claims)}`, ...init.headers };
     return fetch(this.url(`/t/billing${path}`), { ...init, headers });
   }

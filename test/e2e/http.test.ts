@@ -74,7 +74,9 @@ describe('a request that a rule allows', () => {
       text: expect.stringMatching(/^GET \/users\/11\nhost: 127\.0\.0\.1:\d+\n/),
     });
     expect(JSON.stringify(action)).not.toContain('a-secret-of-the-client');
-    const [ended] = (await gateway.trail('action-ended')).filter((record) => record['action'] === action?.['action']);
+    const [ended] = (await gateway.trail('action-ended')).filter(
+      (record) => record['action'] === action?.['action'],
+    );
     expect(ended).toMatchObject({ result: 'forwarded' });
   });
 });
@@ -88,10 +90,13 @@ describe('a request that is refused', () => {
       type: 'urn:sallyport:problem:denied-by-rule',
       title: 'A rule denies this request',
       status: 403,
-      detail: 'Refused: get /admin/users on billing. Rule agents/no-admin denies it: Agents do not administer.',
+      detail:
+        'Refused: get /admin/users on billing. Rule agents/no-admin denies it: Agents do not administer.',
       code: 'denied-by-rule',
       rule: 'agents/no-admin',
-      hint: expect.stringMatching(/^Ask the platform team\. Here you may: get, head on paths \/users\/\{id\}/),
+      hint: expect.stringMatching(
+        /^Ask the platform team\. Here you may: get, head on paths \/users\/\{id\}/,
+      ),
     });
     expect(gateway.target.received.length).toBe(before);
   });
@@ -101,8 +106,20 @@ describe('a request that is refused', () => {
     ['another method', '/users/7', { method: 'POST' }, 403, 'no-rule'],
     ['a preflight', '/admin/users', { method: 'OPTIONS' }, 403, 'denied-by-rule'],
     ['a cookie', '/users/7', { headers: { cookie: 'session=a' } }, 400, 'unsupported'],
-    ['a method override', '/users/7', { headers: { 'x-http-method-override': 'DELETE' } }, 400, 'unsupported'],
-    ['a body over the limit', '/orders', { method: 'POST', body: 'x'.repeat(1024 ** 2 + 1) }, 413, 'too-large'],
+    [
+      'a method override',
+      '/users/7',
+      { headers: { 'x-http-method-override': 'DELETE' } },
+      400,
+      'unsupported',
+    ],
+    [
+      'a body over the limit',
+      '/orders',
+      { method: 'POST', body: 'x'.repeat(1024 ** 2 + 1) },
+      413,
+      'too-large',
+    ],
     ['a body far over it', '/orders', { method: 'POST', body: 'x'.repeat(1024 ** 2 + 2) }, 413, 'envoy'],
     ['an escaped slash', '/users%2f7', {}, 400, 'envoy'],
   ])('%s', async (_, path, init, status, code) => {
@@ -161,7 +178,7 @@ describe('a request that is held', () => {
     expect(shown.stdout).toContain('content-type: application/json');
     expect(shown.stdout).toContain('{"status":"sent"}');
     expect(shown.stdout).toContain('put /orders/1');
-    expect((await gateway.cli(['holds', 'approve', hold, '--reason', 'ticket 42'])).status).toBe(0);
+    expect((await gateway.cli(['holds', 'approve', hold, '--reason', 'ticket 42', '--yes'])).status).toBe(0);
     expect((await answer).status).toBe(200);
     expect(gateway.target.received.filter(({ method }) => method === 'PUT')).toMatchObject([
       { url: '/orders/1', body: '{"status":"sent"}' },
@@ -170,7 +187,7 @@ describe('a request that is held', () => {
 
   test('rejected: the person’s words come back', async () => {
     const answer = change(gateway.issuer.mint(), '2', '{}');
-    await gateway.cli(['holds', 'reject', await gateway.nextHold(), '--reason', 'not on Fridays']);
+    await gateway.cli(['holds', 'reject', await gateway.nextHold(), '--reason', 'not on Fridays', '--yes']);
     expect((await answer).status).toBe(403);
     expect(await problemOf(await answer)).toMatchObject({
       code: 'hold-rejected',
@@ -186,7 +203,7 @@ describe('a request that is held', () => {
     gone.abort();
     await expect(answer).rejects.toThrow();
     // The withdrawal is the next thing that the trail hears of the hold; approving it comes too late, whichever is first.
-    const { stdout, stderr, status } = await gateway.cli(['holds', 'approve', hold, '--reason', 'too late']);
+    const { stdout, stderr, status } = await gateway.cli(['holds', 'approve', hold, '--reason', 'too late', '--yes']);
     expect(status).not.toBe(0);
     expect(stdout + stderr).toMatch(/withdrawn|not open|decided/);
     expect(gateway.target.received.filter(({ url }) => url === '/orders/3')).toEqual([]);
@@ -206,7 +223,7 @@ describe('a request that is held', () => {
     const { code, hold } = await problemOf(first);
     expect(code).toBe('hold-open');
     expect(await problemOf(await refund('{"amount":5}'))).toMatchObject({ code: 'hold-open', hold });
-    expect((await gateway.cli(['holds', 'approve', String(hold), '--reason', 'ok'])).status).toBe(0);
+    expect((await gateway.cli(['holds', 'approve', String(hold), '--reason', 'ok', '--yes'])).status).toBe(0);
     // Another body is another request, and asks anew.
     const other = await problemOf(await refund('{"amount":5000}'));
     expect(other).toMatchObject({ code: 'hold-open' });
@@ -264,14 +281,24 @@ test('another policy is in force from the next request on', async () => {
 
 test('a gateway process that is killed: 503 and nothing passes, until it is there again', async () => {
   await using other = await HttpGateway.start();
-  expect((await other.fetch('/users/7')).status).toBe(200);
-  const before = other.target.received.length;
-  process.kill(await other.processId(), 'SIGSTOP');
+  const token = other.issuer.mint();
+  const ask = () =>
+    fetch(other.url('/t/billing/users/7'), { headers: { authorization: `Bearer ${token}` } });
+  expect((await ask()).status).toBe(200);
   process.kill(await other.processId(), 'SIGKILL');
+  const answer = await ask();
+  expect(answer.status).toBe(503);
+  expect(await problemOf(answer)).toMatchObject({ code: 'envoy', detail: 'ext_authz_error' });
+  expect(other.target.received.length).toBe(1);
+  // Envoy does not announce when it takes the process for alive again.
+  while ((await ask()).status === 503);
+  expect((await ask()).status).toBe(200);
+}, 60_000);
+
+test('a target that is not there: 503, in words of the gateway', async () => {
+  await using other = await HttpGateway.start();
+  await other.target.stop();
   const answer = await other.fetch('/users/7');
-  if (answer.status !== 200) {
-    expect(answer.status).toBe(503);
-    expect(await problemOf(answer)).toMatchObject({ code: 'envoy' });
-    expect(other.target.received.length).toBe(before);
-  }
+  expect(answer.status).toBe(503);
+  expect(await problemOf(answer)).toMatchObject({ code: 'envoy' });
 }, 60_000);

@@ -164,7 +164,10 @@ export class HttpEngine implements RequestEngine {
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>
-      this.#services.log.info({ hold: id, session: gate.id, action: held.id }, 'a request waits for approval'),
+      this.#services.log.info(
+        { hold: id, session: gate.id, action: held.id },
+        'a request waits for approval',
+      ),
     );
     hungUp.addEventListener('abort', withdraw);
     if (hungUp.aborted) withdraw();
