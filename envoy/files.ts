@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EnvoyError } from './errors.ts';
-import { configFiles, type EnvoyConfig } from './render.ts';
+import { configFiles, type EnvoyConfig, isSecretFileName, secretFileName } from './render.ts';
 
 /**
  * Makes the run folder, which only this user may enter.
@@ -27,10 +28,19 @@ export async function writeConfig(config: EnvoyConfig, runDir: string): Promise<
   const files = configFiles(runDir);
   const changed: ConfigFile[] = [];
   // First what others lead to.
-  for (const name of ['bootstrap', 'secrets', 'clusters', 'routes', 'listeners'] as const) {
+  for (const [name, text] of config.secrets) await replaceFile(join(runDir, secretFileName(name)), text);
+  for (const name of ['bootstrap', 'clusters', 'routes', 'listeners'] as const) {
     if (await replaceFile(files[name], config[name])) changed.push(name);
   }
   return changed;
+}
+
+/** Takes away the keys of what is not in the config any more, once Envoy works by it. */
+export async function removeOldSecrets(config: EnvoyConfig, runDir: string): Promise<void> {
+  const wanted = new Set([...config.secrets.keys()].map(secretFileName));
+  for (const file of await readdir(runDir)) {
+    if (isSecretFileName(file) && !wanted.has(file)) await rm(join(runDir, file), { force: true });
+  }
 }
 
 /** Replaces a file that only this user may read, unless it says the same already. */

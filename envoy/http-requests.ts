@@ -84,7 +84,7 @@ const fromFile = (path: string): EnvoyMessage => ({
 /** By name alone it is looked for in the same config. */
 const keyPairRef = (name: string, files: ResourceFiles): EnvoyMessage => ({
   name,
-  ...(files === null ? {} : { sds_config: fromFile(files.secrets) }),
+  ...(files === null ? {} : { sds_config: fromFile(files.secret(name)) }),
 });
 
 const downstreamTls = (name: string, clientCa: string | null, files: ResourceFiles): EnvoyMessage =>
@@ -163,7 +163,9 @@ const connectionManager = (
 
 const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage => ({
   name: clusterName(target.name),
-  type: 'STRICT_DNS',
+  // One host with all its addresses, of which the first that answers is used (RFC 8305): a name often has an IPv6 address that leads nowhere.
+  type: 'LOGICAL_DNS',
+  dns_lookup_family: 'ALL',
   connect_timeout: duration(target.connectTimeoutMs),
   per_connection_buffer_limit_bytes: connectionBufferBytes,
   circuit_breakers: {

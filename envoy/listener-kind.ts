@@ -28,7 +28,7 @@ export interface KeyPair {
 }
 
 /** Where a listener or cluster finds what is not part of it; Envoy watches the files. Null: in the same config. */
-export type ResourceFiles = { readonly routes: string; readonly secrets: string } | null;
+export type ResourceFiles = { readonly routes: string; secret(name: string): string } | null;
 
 /** How Envoy serves the listeners of a protocol. */
 export interface ListenerKind {

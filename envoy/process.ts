@@ -6,7 +6,7 @@ import { adminAddress } from './admin-address.ts';
 import { restartDelayMs } from './backoff.ts';
 import { EnvoyChild } from './child.ts';
 import { EnvoyError } from './errors.ts';
-import { makeRunDir, writeConfig } from './files.ts';
+import { makeRunDir, removeOldSecrets, writeConfig } from './files.ts';
 import { accessLogFlushMs, applyMs, drainMs, healthyMs, pollMs, startMs } from './limits.ts';
 import type { Served } from './listener-kind.ts';
 import { configFiles, type EnvoyConfig, keyInline, renderConfig, renderStandalone } from './render.ts';
@@ -100,6 +100,7 @@ export class EnvoyProcess {
       await writeConfig(this.#config, runDir);
       throw error;
     }
+    await removeOldSecrets(config, runDir);
     const sameThreads = served.gateway.envoy.concurrency === this.#served.gateway.envoy.concurrency;
     this.#config = config;
     this.#served = served;

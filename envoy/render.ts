@@ -13,8 +13,11 @@ export const configFiles = (runDir: string) => ({
   listeners: join(runDir, 'envoy-listeners.json'),
   clusters: join(runDir, 'envoy-clusters.json'),
   routes: join(runDir, 'envoy-routes.json'),
-  secrets: join(runDir, 'envoy-secrets.json'),
 });
+
+/** Certificates with their keys have a file each: Envoy takes one secret out of a file, and refuses it when there are more. */
+export const secretFileName = (name: string): string => `envoy-secret-${name}.json`;
+export const isSecretFileName = (file: string): boolean => /^envoy-secret-.*\.json$/.test(file);
 
 /** Envoy's whole configuration, a text for each of its files. */
 export interface EnvoyConfig {
@@ -22,7 +25,8 @@ export interface EnvoyConfig {
   readonly listeners: string;
   readonly clusters: string;
   readonly routes: string;
-  readonly secrets: string;
+  /** By name. */
+  readonly secrets: ReadonlyMap<string, string>;
   /** `version_info` of those that Envoy's statistics name once it works by them; null: nothing in force would name it. */
   readonly versions: {
     readonly listeners: string;
@@ -43,14 +47,14 @@ export function renderConfig(served: Served, runDir: string): EnvoyConfig {
     resource_api_version: 'V3',
     path_config_source: { path },
   });
-  const lds = resources('envoy.config.listener.v3.Listener', listeners(served, files));
-  const cds = resources('envoy.config.cluster.v3.Cluster', clusters(served, runDir, files));
+  const resourceFiles: ResourceFiles = {
+    routes: files.routes,
+    secret: (name) => join(runDir, secretFileName(name)),
+  };
+  const lds = resources('envoy.config.listener.v3.Listener', listeners(served, resourceFiles));
+  const cds = resources('envoy.config.cluster.v3.Cluster', clusters(served, runDir, resourceFiles));
   const routed = routes(served);
   const rds = resources('envoy.config.route.v3.RouteConfiguration', routed);
-  const sds = resources(
-    'envoy.extensions.transport_sockets.tls.v3.Secret',
-    keyPairs(served).map((pair) => secret(pair, keyInline)),
-  );
   return {
     bootstrap: text({
       ...bootstrap(served.gateway, runDir, requestHeapBytes(served)),
@@ -59,7 +63,12 @@ export function renderConfig(served: Served, runDir: string): EnvoyConfig {
     listeners: text(lds),
     clusters: text(cds),
     routes: text(rds),
-    secrets: text(sds),
+    secrets: new Map(
+      keyPairs(served).map((pair) => [
+        pair.name,
+        text(resources('envoy.extensions.transport_sockets.tls.v3.Secret', [secret(pair, keyInline)])),
+      ]),
+    ),
     versions: {
       listeners: lds.version_info,
       clusters: cds.version_info,

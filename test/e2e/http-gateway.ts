@@ -38,6 +38,8 @@ export interface HttpGatewayOptions {
   readonly identity?: readonly string[];
   readonly target?: readonly string[];
   readonly config?: readonly string[];
+  /** Name of another target that leads to the same server. */
+  readonly second?: string;
   /** Instead of a plain HTTP server that is started for it. */
   readonly url?: string;
   readonly files?: Readonly<Record<string, string>>;
@@ -72,21 +74,7 @@ export class HttpGateway implements AsyncDisposable {
   }
 
   static async start(options: HttpGatewayOptions = {}): Promise<HttpGateway> {
-    const folder = await mkdtemp(join(tmpdir(), 'sallyport-http-'));
-    const [issuer, target] = await Promise.all([startIssuer(), startHttpTarget()]);
-    const files = {
-      'policy.yaml': options.policy ?? standardPolicy,
-      'sallyport.yaml': configOf(options, issuer, target),
-      ...options.files,
-    };
-    for (const [name, text] of Object.entries(files))
-      await writeFile(join(folder, name), text, { mode: 0o600 });
-    const env = {
-      HOME: homedir(),
-      TARGET_TOKEN: targetToken,
-      SALLYPORT_HOME: join(folder, 'home'),
-      ...options.env,
-    };
+    const { folder, issuer, target, env } = await prepare(options);
     const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
     try {
       const [, port = ''] = await up.until(/apis {2}http.* on 127\.0\.0\.1:(\d+)/);
@@ -94,6 +82,16 @@ export class HttpGateway implements AsyncDisposable {
     } catch (error) {
       await Promise.all([issuer.stop(), target.stop()]);
       throw error;
+    }
+  }
+
+  /** What `sallyport check` says of such a gateway. */
+  static async check(options: HttpGatewayOptions, ...args: readonly string[]): Promise<Finished> {
+    const { folder, issuer, target, env } = await prepare(options);
+    try {
+      return await sallyport(['check', ...args, '-c', join(folder, 'sallyport.yaml')], { env });
+    } finally {
+      await Promise.all([issuer.stop(), target.stop(), rm(folder, { recursive: true, force: true })]);
     }
   }
 
@@ -165,6 +163,26 @@ export class HttpGateway implements AsyncDisposable {
   }
 }
 
+async function prepare(options: HttpGatewayOptions) {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-http-'));
+  const [issuer, target] = await Promise.all([startIssuer(), startHttpTarget()]);
+  const files = {
+    'policy.yaml': options.policy ?? standardPolicy,
+    'sallyport.yaml': configOf(options, issuer, target),
+    ...options.files,
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(folder, name), text, { mode: 0o600 });
+  }
+  const env = {
+    HOME: homedir(),
+    TARGET_TOKEN: targetToken,
+    SALLYPORT_HOME: join(folder, 'home'),
+    ...options.env,
+  };
+  return { folder, issuer, target, env };
+}
+
 const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
 
 const configOf = (options: HttpGatewayOptions, issuer: TestIssuer, target: HttpTarget): string => `\
@@ -190,5 +208,6 @@ targets:
     protocol: http
     url: ${options.url ?? `http://127.0.0.1:${target.port}`}
 ${indented(options.target ?? ['hosts: [billing.gw.example]', 'credential: {bearer: env:TARGET_TOKEN}'], 4)}\
+${options.second === undefined ? '' : `  - {name: ${options.second}, protocol: http, url: 'http://127.0.0.1:${target.port}'}\n`}\
 policies: [policy.yaml]
 ${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { envoyBinary } from '../servers/envoy.ts';
 import { HttpGateway, standardPolicy, targetToken } from './http-gateway.ts';
 
@@ -11,8 +12,8 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 
 const problemOf = async (answer: Response): Promise<Readonly<Record<string, unknown>>> => {
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
-  const document = await answer.json();
-  expect(document.status).toBe(answer.status);
+  const document = z.record(z.string(), z.unknown()).parse(await answer.json());
+  expect(document['status']).toBe(answer.status);
   return document;
 };
 
@@ -203,7 +204,14 @@ describe('a request that is held', () => {
     gone.abort();
     await expect(answer).rejects.toThrow();
     // The withdrawal is the next thing that the trail hears of the hold; approving it comes too late, whichever is first.
-    const { stdout, stderr, status } = await gateway.cli(['holds', 'approve', hold, '--reason', 'too late', '--yes']);
+    const { stdout, stderr, status } = await gateway.cli([
+      'holds',
+      'approve',
+      hold,
+      '--reason',
+      'too late',
+      '--yes',
+    ]);
     expect(status).not.toBe(0);
     expect(stdout + stderr).toMatch(/withdrawn|not open|decided/);
     expect(gateway.target.received.filter(({ url }) => url === '/orders/3')).toEqual([]);
@@ -282,8 +290,7 @@ test('another policy is in force from the next request on', async () => {
 test('a gateway process that is killed: 503 and nothing passes, until it is there again', async () => {
   await using other = await HttpGateway.start();
   const token = other.issuer.mint();
-  const ask = () =>
-    fetch(other.url('/t/billing/users/7'), { headers: { authorization: `Bearer ${token}` } });
+  const ask = () => fetch(other.url('/t/billing/users/7'), { headers: { authorization: `Bearer ${token}` } });
   expect((await ask()).status).toBe(200);
   process.kill(await other.processId(), 'SIGKILL');
   const answer = await ask();

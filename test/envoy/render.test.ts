@@ -106,7 +106,7 @@ describe.each(Object.entries({ ...cases, ...httpCases }))('%s', (name, subject) 
     const config = renderConfig(subject, runDir);
     if (name in httpCases) {
       expectGolden(`${name}.routes`, config.routes);
-      expectGolden(`${name}.secrets`, config.secrets);
+      for (const [secret, text] of config.secrets) expectGolden(`${name}.${secret}`, text);
     }
     expectGolden(`${name}.bootstrap`, config.bootstrap);
     expectGolden(`${name}.listeners`, config.listeners);
@@ -151,16 +151,17 @@ test('targets and keys change routes, clusters and secrets, and never a listener
   expect(after.listeners).toBe(before.listeners);
   expect(after.routes).not.toBe(before.routes);
   expect(after.clusters).not.toBe(before.clusters);
-  expect(after.secrets).not.toBe(before.secrets);
+  expect(after.secrets.get('listener-apis')).not.toBe(before.secrets.get('listener-apis'));
 });
 
 test('no key and no credential stands in what is printed or in what Envoy lists', () => {
   const secretive = overTls(forEyes, forEyes, forEyes);
   const { secrets, ...others } = renderConfig(secretive, runDir);
   const shown = [renderStandalone(secretive, runDir, keyInFile(runDir)), ...Object.values(others)].join();
-  expect(secrets).toContain('PRIVATE KEY');
+  const keys = [...secrets.values()].join();
+  expect(keys).toContain('PRIVATE KEY');
   expect(shown).not.toContain('PRIVATE KEY');
-  expect(shown + secrets).not.toContain('never in here');
+  expect(shown + keys).not.toContain('never in here');
 });
 
 test('a config that Envoy refuses is refused with its reasons', async () => {

@@ -24,7 +24,23 @@ export function bodyFault(
       hint: 'Send one Content-Length, of the body as it is.',
     };
   }
+  const charset = charsetOf(headers);
+  if (body.length > 0 && charset !== null && !readable.has(charset)) {
+    return {
+      reason: 'unsupported',
+      message: `Refused: the body's charset ${JSON.stringify(charset)} is not carried.`,
+      hint: 'Send it in UTF-8.',
+    };
+  }
   return overridesMethod(headers, body) ? methodInForm : null;
+}
+
+/** In which ASCII is ASCII: in UTF-7 and UTF-16 the target reads other words than rules and approvers do. */
+const readable: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'iso-8859-1']);
+
+function charsetOf(headers: readonly Header[]): string | null {
+  const type = headers.find(({ name }) => name === 'content-type')?.value ?? '';
+  return /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]?.toLowerCase() ?? null;
 }
 
 const isPartial = ({ name, value }: Header): boolean =>

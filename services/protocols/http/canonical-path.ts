@@ -9,7 +9,7 @@ export interface CanonicalPath {
   readonly raw: string;
   /** Decoded, without the slashes between them; the last one is empty when the path ends with a slash. */
   readonly segments: readonly string[];
-  /** `;` in it: Java's servers take it and what follows off a segment, most others do not (RFC 3986 section 3.3). */
+  /** `;` in it, escaped or not: Java's servers take it and what follows off a segment, most others do not (RFC 3986 section 3.3). */
   readonly hasParameters: boolean;
 }
 
@@ -44,7 +44,7 @@ export function readPath(raw: string): CanonicalPath | NotCanonical {
     if (fault !== null) return { fault };
     segments.push(segment);
   }
-  return { raw, segments, hasParameters: raw.includes(';') };
+  return { raw, segments, hasParameters: segments.some((segment) => segment.includes(';')) };
 }
 
 /** Null when it is not UTF-8, overlong forms among it. */
@@ -62,6 +62,9 @@ function segmentFault(segment: string): string | null {
   if (control.test(segment)) return 'has a control character in it';
   if (structural.test(segment)) return 'has an escaped separator in it, or is encoded twice';
   if (isDots(segment)) return 'has a dot segment in it';
+  if (segment.startsWith(';')) return 'has a segment of parameters alone in it';
+  // Windows takes spaces off the end of a name, and others off its beginning.
+  if (segment.trim() !== segment) return 'has a segment in it that begins or ends with a space';
   // Servers on Windows and some frameworks turn look-alikes such as U+FF0E and U+2215 into what they look like.
   for (const character of segment) {
     if (character > '\x7f' && /[/\\?#%;.]/.test(character.normalize('NFKC'))) {

@@ -50,7 +50,7 @@ export function compileTemplate(text: string): PathTemplate {
 
 /**
  * An allow rule matches what is written. Rules that deny or hold also match what a server could take for the same: other case, a slash at
- * the end, `;` and what follows it in a segment.
+ * the end, `;` and what follows it in a segment, dots at a segment's end (Windows).
  */
 export function matcherOf(
   templates: readonly PathTemplate[],
@@ -59,7 +59,7 @@ export function matcherOf(
   if (outcome === 'allow') return (segments) => templates.some((template) => matches(template, segments));
   const loose = templates.map(({ steps, open }) => ({
     open,
-    steps: withoutLastSlash(steps.map((step) => step?.toLowerCase() ?? null)),
+    steps: withoutLastSlash(steps.map((step) => (step === null ? null : looseSegment(step)))),
   }));
   return (segments) => {
     const read = withoutLastSlash(segments.map(looseSegment));
@@ -72,7 +72,8 @@ function matches({ steps, open }: PathTemplate, segments: readonly string[]): bo
   return steps.every((step, index) => (step === null ? segments[index] !== '' : step === segments[index]));
 }
 
-const looseSegment = (segment: string): string => segment.replace(/;.*$/s, '').toLowerCase();
+const looseSegment = (segment: string): string =>
+  segment.replace(/;.*$/s, '').replace(/\.+$/, '').toLowerCase();
 
 /** `/` alone is one empty segment, and stays. */
 const withoutLastSlash = <Item extends Step>(parts: readonly Item[]): readonly Item[] =>
