@@ -86,13 +86,15 @@ export class HttpGateway implements AsyncDisposable {
   }
 
   /** What `sallyport check` says of such a gateway. */
-  static async check(options: HttpGatewayOptions, ...args: readonly string[]): Promise<Finished> {
-    const { folder, issuer, target, env } = await prepare(options);
-    try {
-      return await sallyport(['check', ...args, '-c', join(folder, 'sallyport.yaml')], { env });
-    } finally {
-      await Promise.all([issuer.stop(), target.stop(), rm(folder, { recursive: true, force: true })]);
-    }
+  static check(options: HttpGatewayOptions, ...args: readonly string[]): Promise<Finished> {
+    return ask(options, ['check', ...args]);
+  }
+
+  /** What `sallyport policy explain` says of it, as JSON. */
+  static async explain(options: HttpGatewayOptions, ...args: readonly string[]): Promise<unknown> {
+    const { stdout, stderr } = await ask(options, ['policy', 'explain', ...args]);
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout);
   }
 
   url(path: string): string {
@@ -181,6 +183,15 @@ async function prepare(options: HttpGatewayOptions) {
     ...options.env,
   };
   return { folder, issuer, target, env };
+}
+
+async function ask(options: HttpGatewayOptions, words: readonly string[]): Promise<Finished> {
+  const { folder, issuer, target, env } = await prepare(options);
+  try {
+    return await sallyport([...words, '-c', join(folder, 'sallyport.yaml')], { env });
+  } finally {
+    await Promise.all([issuer.stop(), target.stop(), rm(folder, { recursive: true, force: true })]);
+  }
 }
 
 const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';

@@ -1,0 +1,127 @@
+import { expect, test } from '@jest/globals';
+import { targetName } from '../../../services/core/model/ids.ts';
+import { bodyFault } from '../../../services/protocols/http/body.ts';
+import { strippedNames } from '../../../services/protocols/http/headers.ts';
+import { bodyParameters, Intents } from '../../../services/protocols/http/intent.ts';
+import type { Header } from '../../../services/protocols/request.ts';
+
+const headers = (written: Readonly<Record<string, string>>): readonly Header[] =>
+  Object.entries(written).map(([name, value]) => ({ name, value }));
+
+const intents = new Intents();
+const intentOf = (written: Readonly<Record<string, string>>, path = '/users/7', method = 'GET') =>
+  intents.of({
+    target: targetName('billing'),
+    method,
+    host: 'gw.example',
+    path,
+    headers: headers(written),
+    overwritten: new Set(['x-api-key']),
+  });
+
+test('what says nothing of the request makes no difference, and gives the same object', () => {
+  const one = intentOf({
+    accept: 'a/b',
+    'user-agent': 'curl',
+    'x-request-id': '1',
+    authorization: 'Bearer x',
+    'x-api-key': 'mine',
+  });
+  const two = intentOf({
+    traceparent: '00-1',
+    accept: 'a/b',
+    'x-forwarded-for': '10.0.0.1',
+    'sec-fetch-mode': 'cors',
+  });
+  expect(two).toBe(one);
+  expect(one.text).toBe('GET /users/7\nhost: gw.example\naccept: a/b');
+});
+
+test.each([
+  [{ accept: 'c/d' }],
+  [{ 'if-match': '"1"' }],
+  [{ 'x-tenant': 'other' }],
+  [{ 'idempotency-key': '1' }],
+])('%j makes it another request', (more) => {
+  expect(intentOf({ accept: 'a/b', ...more }).text).not.toBe(intentOf({ accept: 'a/b' }).text);
+});
+
+test('what looks like a secret stands in the text as a digest', () => {
+  const { text } = intentOf({ 'x-session-token': 'hunter2', 'idempotency-key': 'k-1' });
+  expect(text).not.toMatch(/hunter2|k-1/);
+  expect(text).toMatch(/^x-session-token: sha256:[0-9a-f]{64}$/m);
+  expect(intentOf({ 'x-session-token': 'hunter3', 'idempotency-key': 'k-1' }).text).not.toBe(text);
+});
+
+test('a refusal is not remembered for a request without its cause, whatever their texts have in common', () => {
+  expect(intentOf({ cookie: 'a=b' }).unacceptable).toMatchObject({ reason: 'unsupported' });
+  expect(intentOf({}).unacceptable).toBeNull();
+  expect(intentOf({ 'x-http-method': 'PUT' }).unacceptable).toMatchObject({ reason: 'unsupported' });
+});
+
+test.each([
+  ['PROPFIND', '/x', 'unsupported'],
+  ['GET', '/x/../y', 'unparsable'],
+  ['GET', '/x?a=%zz', 'unparsable'],
+  ['GET', '/x?a=%ff', 'unparsable'],
+  ['GET', '/x?a=%00', 'unparsable'],
+  ['GET', '/x?_METHOD=put', 'unsupported'],
+  ['GET', `/x?${'a&'.repeat(600)}`, 'unparsable'],
+])('%s %s: %s', (method, path, reason) => {
+  expect(intentOf({}, path, method).unacceptable).toMatchObject({ reason });
+});
+
+test('parameters in a path are an opaque reason', () => {
+  expect(intentOf({}, '/a;b/c').opaque).toEqual(['path-parameters']);
+});
+
+test('more headers than anybody sends', () => {
+  const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`x-${index}`, '']));
+  expect(intentOf(many).unacceptable).toMatchObject({ reason: 'too-large' });
+});
+
+test.each<[Readonly<Record<string, string>>, string, string | null]>([
+  [{ 'content-length': '3' }, 'abc', null],
+  [{ 'content-length': '4' }, 'abc', 'unparsable'],
+  [{}, 'x'.repeat(65), 'too-large'],
+  [{}, 'x'.repeat(64), null],
+  [{ 'x-envoy-auth-partial-body': 'true' }, 'abc', 'too-large'],
+  [{ 'x-envoy-auth-partial-body': 'false' }, 'abc', null],
+  [{ 'content-type': 'application/x-www-form-urlencoded' }, 'a&_Method=p', 'unsupported'],
+  [{ 'content-type': 'application/x-www-form-urlencoded' }, '%5fmethod', 'unsupported'],
+  [{ 'content-type': 'application/x-www-form-urlencoded' }, 'x_method=a', null],
+  [{ 'content-type': 'multipart/form-data; boundary=x' }, 'name=_method', 'unsupported'],
+  [{ 'content-type': 'application/json; charset=utf-16' }, '{}', 'unsupported'],
+  [{ 'content-type': 'application/json; Charset="UTF-8"' }, '{}', null],
+])('%j with body %j: %p', (written, body, reason) => {
+  expect(bodyFault(headers(written), Buffer.from(body), 64)?.reason ?? null).toBe(reason);
+});
+
+test('a body is shown when it is text, and bound by its bytes', () => {
+  expect(bodyParameters(Buffer.from('{"a":1}'))).toEqual([
+    { text: '{"a":1}', bound: Buffer.from('{"a":1}') },
+  ]);
+  expect(bodyParameters(Buffer.from([0xff, 0]))).toMatchObject([{ text: '2 bytes that are no text' }]);
+  expect(bodyParameters(Buffer.alloc(0))).toEqual([]);
+});
+
+test('what is taken off: the client’s credentials, and its word for who it is', () => {
+  const sent = headers({
+    authorization: '',
+    cookie: '',
+    'x-forwarded-host': '',
+    'x-remote-user': '',
+    'impersonate-extra-x': '',
+    forwarded: '',
+    accept: '',
+    'x-tenant': '',
+  });
+  expect(strippedNames(sent)).toEqual([
+    'authorization',
+    'cookie',
+    'x-forwarded-host',
+    'x-remote-user',
+    'impersonate-extra-x',
+    'forwarded',
+  ]);
+});
