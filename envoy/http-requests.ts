@@ -5,7 +5,7 @@ import type { HttpTarget } from '../services/protocols/http/target.ts';
 import { requestLog } from './access-log.ts';
 import { boundPort, connectionLimits } from './bound-port.ts';
 import { aboutRequests, edgeCluster, edgeService } from './edge-cluster.ts';
-import { httpRoutes, httpStatPrefix } from './http-names.ts';
+import { clusterName, httpRoutes, httpStatPrefix, type NamedTarget } from './http-names.ts';
 import { httpRouteConfiguration } from './http-routes.ts';
 import {
   connectionBufferBytes,
@@ -24,11 +24,6 @@ import {
 import type { KeyPair, KindServed, ListenerKind, ResourceFiles } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, extension } from './message.ts';
 import { ownReplies, unasked } from './own-replies.ts';
-
-/** An HTTP target, as its protocol's schema has made it. */
-export interface NamedTarget extends HttpTarget {
-  readonly name: string;
-}
 
 // as: `settings` of a target whose protocol is http has the shape that its targetSchema gives.
 const httpTargets = (targets: readonly TargetSettings[]): readonly NamedTarget[] =>
@@ -74,7 +69,6 @@ export const httpRequests: ListenerKind = {
 
 const listenerKey = (name: string): string => `listener-${name}`;
 const targetKey = (name: string): string => `target-${name}`;
-export const clusterName = (target: string): string => `target_${target}`;
 
 const fromFile = (path: string): EnvoyMessage => ({
   resource_api_version: 'V3',

@@ -1,7 +1,6 @@
 import { routePrefixExtension, targetExtension } from '../services/edge/ext-authz/listener-metadata.ts';
 import { EnvoyError } from './errors.ts';
-import { httpRoutes } from './http-names.ts';
-import { clusterName, type NamedTarget } from './http-requests.ts';
+import { clusterName, httpRoutes, type NamedTarget } from './http-names.ts';
 import { any, duration, type EnvoyMessage } from './message.ts';
 
 /**

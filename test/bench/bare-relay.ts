@@ -8,7 +8,12 @@ import { startEdge } from '../../services/edge/server.ts';
 import { silent } from '../servers/envoy.ts';
 
 const [, , runDir = '', port = ''] = process.argv;
-await startEdge({ socketPath: join(runDir, 'edge.sock'), log: silent, requests: () => null, checkpoint: { admit: () => null } });
+await startEdge({
+  socketPath: join(runDir, 'edge.sock'),
+  log: silent,
+  requests: () => null,
+  checkpoint: { admit: () => null },
+});
 
 /** Signature, version, family and length of a PROXY v2 header. */
 const fixedBytes = 16;

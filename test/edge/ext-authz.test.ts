@@ -8,8 +8,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { SourceAddress } from '../../services/core/model/address.ts';
 import type { Deny } from '../../services/core/model/decision.ts';
 import type { ListenerName } from '../../services/core/model/ids.ts';
+import { maxMessageBytes } from '../../services/edge/limits.ts';
 import { serviceDefinition } from '../../services/edge/protos.ts';
 import { type Edge, startEdge } from '../../services/edge/server.ts';
+import type { RequestEngine } from '../../services/protocols/protocol.ts';
+import type { ArrivedRequest } from '../../services/protocols/request.ts';
 import { silent } from '../servers/envoy.ts';
 
 const authorization = 'envoy.service.auth.v3.Authorization';
@@ -60,6 +63,16 @@ const from = (address: object): object => ({ attributes: { source: { address } }
 const tcp = from({ socketAddress: { address: '192.0.2.7', portValue: 40_000 } });
 const byListener = (...names: readonly string[]) => ({ 'x-sallyport-listener': names });
 
+/** Decides on requests as a test says. */
+let decide: RequestEngine['check'];
+const requests: RequestEngine = {
+  takes: 'requests',
+  check: (request, gone) => decide(request, gone),
+  told: () => undefined,
+  drain: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
 let folder: string;
 let socketPath: string;
 let edge: Edge;
@@ -71,7 +84,7 @@ const start = (): Promise<Edge> =>
   startEdge({
     socketPath,
     log: silent,
-    requests: () => null,
+    requests: (listener) => (listener === 'apis' ? requests : null),
     checkpoint: {
       admit(source, listener) {
         admissions.push([source, listener]);
@@ -161,7 +174,7 @@ describe('Check for a TCP connection', () => {
   });
 
   test('refuses a message over the limit', async () => {
-    const address = 'x'.repeat(70_000);
+    const address = 'x'.repeat(maxMessageBytes);
     const huge = from({ socketAddress: { address, portValue: 1 } });
     expect(await door.check(huge, byListener('pg'))).toEqual({ failed: status.RESOURCE_EXHAUSTED });
     expect(admissions).toEqual([]);
@@ -220,5 +233,108 @@ describe('its socket', () => {
     await expect(start()).rejects.toMatchObject({ code: 'not-a-socket' });
     await rm(socketPath);
     edge = await start();
+  });
+});
+
+describe('Check for an HTTP request', () => {
+  const header = (key: string, value: string) => ({ key, rawValue: Buffer.from(value, 'latin1') });
+  const asked = (http: object, more: object = {}): object => ({
+    attributes: { ...(tcp as { readonly attributes: object }).attributes, request: { http }, ...more },
+  });
+  const get = {
+    method: 'GET',
+    path: '/t/billing/x?y',
+    host: 'gw.example',
+    rawBody: Buffer.from([0xff]),
+    headerMap: {
+      headers: [header(':path', '/t/billing/x?y'), header('X-Two', 'a'), header('x-two', '\xe9')],
+    },
+  };
+
+  test('gives the request, with headers as bytes and with the route’s own word for its target', async () => {
+    const seen: ArrivedRequest[] = [];
+    decide = (request) => {
+      seen.push(request);
+      return Promise.resolve({
+        kind: 'pass',
+        remove: ['authorization'],
+        set: [{ name: 'x-api-key', value: 'k' }],
+        notes: { action: 'a_1' },
+      });
+    };
+    const contextExtensions = [
+      { key: 'target', value: 'billing' },
+      { key: 'prefix', value: '/t/billing' },
+    ];
+    expect(await door.check(asked(get, { contextExtensions }), byListener('apis'))).toMatchObject({
+      answer: {
+        status: { code: status.OK },
+        okResponse: {
+          headersToRemove: ['authorization'],
+          headers: [{ header: { key: 'x-api-key', value: 'k' }, appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+        },
+        dynamicMetadata: { fields: { action: { stringValue: 'a_1' } } },
+      },
+    });
+    expect(seen).toEqual([
+      {
+        listener: 'apis',
+        source: { ip: '192.0.2.7', port: 40_000 },
+        certificate: null,
+        method: 'GET',
+        host: 'gw.example',
+        path: '/t/billing/x?y',
+        headers: [
+          { name: 'x-two', value: 'a' },
+          { name: 'x-two', value: 'é' },
+        ],
+        body: Buffer.from([0xff]),
+        route: { target: 'billing', prefix: '/t/billing' },
+      },
+    ]);
+    // The door is the engine's to ask.
+    expect(admissions).toEqual([]);
+  });
+
+  test('gives an answer of the gateway’s own', async () => {
+    decide = () =>
+      Promise.resolve({
+        kind: 'answer',
+        status: 403,
+        headers: [{ name: 'retry-after', value: '5' }],
+        body: '{}',
+        notes: { reason: 'no-rule' },
+      });
+    expect(await door.check(asked(get), byListener('apis'))).toMatchObject({
+      answer: {
+        status: { code: status.PERMISSION_DENIED },
+        deniedResponse: {
+          status: { code: 'Forbidden' },
+          headers: [{ header: { key: 'retry-after' } }],
+          body: '{}',
+        },
+      },
+    });
+  });
+
+  test.each<[string, object, string]>([
+    ['by a listener of another protocol', get, 'pg'],
+    ['without headers', { ...get, headerMap: undefined }, 'apis'],
+  ])('is refused %s', async (_, http, listener) => {
+    decide = () => Promise.reject(new Error('nobody should ask'));
+    expect(await door.check(asked(http), byListener(listener))).toMatchObject({
+      answer: { status: { code: status.PERMISSION_DENIED } },
+    });
+  });
+
+  test('is refused with a certificate that cannot be read', async () => {
+    decide = () => Promise.reject(new Error('nobody should ask'));
+    const source = {
+      address: { socketAddress: { address: '192.0.2.7', portValue: 1 } },
+      certificate: 'no%20PEM',
+    };
+    expect(await door.check(asked(get, { source }), byListener('apis'))).toMatchObject({
+      answer: { status: { code: status.PERMISSION_DENIED } },
+    });
   });
 });

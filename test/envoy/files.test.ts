@@ -2,7 +2,7 @@ import { chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { makeRunDir, writeConfig } from '../../envoy/files.ts';
+import { makeRunDir, removeOldSecrets, writeConfig } from '../../envoy/files.ts';
 import { configFiles, renderConfig } from '../../envoy/render.ts';
 import { gatewaySettings, listenerSettings, served } from '../servers/envoy.ts';
 
@@ -37,11 +37,26 @@ test('what is not a folder of this user cannot be the run folder', async () => {
 });
 
 test('files are written whole, readable by this user alone, and nothing is left beside them', async () => {
-  expect(await writeConfig(config, folder)).toEqual(['bootstrap', 'clusters', 'listeners']);
+  expect(await writeConfig(config, folder)).toEqual(['bootstrap', 'clusters', 'routes', 'listeners']);
   const files = configFiles(folder);
   expect(await readFile(files.listeners, 'utf8')).toBe(config.listeners);
   expect((await stat(files.bootstrap)).mode & 0o777).toBe(0o600);
-  expect((await readdir(folder)).length).toBe(3);
+  expect((await readdir(folder)).length).toBe(4);
+});
+
+test('keys have a file each, and it goes with what it was for', async () => {
+  const withKeys = (names: readonly string[]) => ({
+    ...config,
+    secrets: new Map(names.map((name) => [name, `{"key of": "${name}"}`])),
+  });
+  await writeConfig(withKeys(['listener-a', 'target-b']), folder);
+  expect((await stat(join(folder, 'envoy-secret-target-b.json'))).mode & 0o777).toBe(0o600);
+  const now = withKeys(['listener-a']);
+  await writeConfig(now, folder);
+  await removeOldSecrets(now, folder);
+  expect((await readdir(folder)).filter((name) => name.includes('secret'))).toEqual([
+    'envoy-secret-listener-a.json',
+  ]);
 });
 
 test('a file that would say the same is not touched, since Envoy takes each rename for news', async () => {

@@ -92,6 +92,7 @@ describe('start and stop', () => {
       'envoy-admin.sock',
       'envoy-clusters.json',
       'envoy-listeners.json',
+      'envoy-routes.json',
       'envoy.json',
     ]);
     expect(new Set(await modes(files))).toEqual(new Set([0o600]));
