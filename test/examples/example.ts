@@ -26,6 +26,8 @@ const environment = {
   BILLING_DB_PASSWORD: 'unused',
   BACKUP_DB_PASSWORD: 'unused',
   RESTORE_DB_PASSWORD: 'unused',
+  BILLING_API_TOKEN: 'unused',
+  TICKETS_API_KEY: 'unused',
   REDIS_URL: 'rediss://gateway:unused@redis.example.com:6379',
 };
 

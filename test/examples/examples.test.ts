@@ -34,21 +34,25 @@ const onTestServer = (targets: number): readonly Change[] =>
     [['targets', index, 'tls'], { mode: 'disable' }],
   ]).flat();
 
-test.each([['policy-in-typescript'], ['postgres-agents'], ['postgres-dump'], ['production-redis']])(
-  'sallyport check finds nothing wrong with %s',
-  async (name) => {
-    await using example = await Example.copy(name);
-    const { status, stdout, stderr } = await example.run('check');
-    expect({ status, stdout, stderr }).toEqual({
-      status: 0,
-      stdout: expect.stringMatching(/: no problems \(/),
-      stderr: '',
-    });
-  },
-);
+test.each([
+  ['http-agents'],
+  ['policy-in-typescript'],
+  ['postgres-agents'],
+  ['postgres-dump'],
+  ['production-redis'],
+])('sallyport check finds nothing wrong with %s', async (name) => {
+  await using example = await Example.copy(name);
+  const { status, stdout, stderr } = await example.run('check');
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: expect.stringMatching(/: no problems \(/),
+    stderr: '',
+  });
+});
 
 test('every example is checked here', async () => {
   expect(await exampleNames()).toEqual([
+    'http-agents',
     'policy-in-typescript',
     'postgres-agents',
     'postgres-dump',
@@ -74,6 +78,33 @@ async function explain(example: Example, { who, sql, target = 'shop', at }: Case
 }
 
 const agent = ['--as', 'agent-7', '--groups', 'agents', '--kind', 'agent'];
+
+describe('http-agents', () => {
+  let example: Example;
+  beforeAll(async () => {
+    example = await Example.copy('http-agents');
+  });
+  afterAll(() => example[Symbol.asyncDispose]());
+
+  const noRule = { decision: 'deny', rule: null, reason: 'no-rule' };
+  const never = { decision: 'deny', rule: 'billing-agents/never' };
+  test.each<[target: string, request: string, expected: Readonly<Record<string, unknown>>]>([
+    ['billing', 'GET /v1/invoices/7?expand=lines', { decision: 'allow', rule: 'billing-agents/read' }],
+    ['billing', 'GET /v1/invoices/7/notes', noRule],
+    ['billing', 'GET /v1/search?status=open&page=2', { decision: 'allow', rule: 'billing-agents/search' }],
+    ['billing', 'GET /v1/search?status=open&status=paid', noRule],
+    ['billing', 'POST /v1/invoices', { decision: 'allow', rule: 'billing-agents/draft' }],
+    ['billing', 'POST /v1/invoices/7/send', { decision: 'hold', approval: { quorum: 1, mode: 'wait' } }],
+    ['billing', 'POST /v1/refunds', { decision: 'hold', approval: { quorum: 2, mode: 'defer' } }],
+    ['billing', 'GET /v1/admin/keys', never],
+    ['billing', 'GET /V1/Admin', never],
+    ['billing', 'DELETE /v1/invoices/7', noRule],
+    ['tickets', 'POST /api/tickets/7/comments', { decision: 'allow', rule: 'ticket-agents/comment' }],
+    ['tickets', 'DELETE /api/tickets/7', { decision: 'hold', rule: 'ticket-agents/close' }],
+  ])('%s: %s', async (target, request, expected) => {
+    expect(await explain(example, { who: agent, sql: request, target, expected })).toMatchObject(expected);
+  });
+});
 
 describe('postgres-agents', () => {
   let example: Example;

@@ -41,7 +41,7 @@ function analysed(
   const headers = lines.filter((line) => line.trim() !== '').map(headerOf);
   const host = headers.find(({ name }) => name === 'host')?.value ?? hosts[0] ?? authority;
   const overwritten = new Set(credentialHeaders(credential).map(({ name }) => name));
-  return intents.of({ target, method, host, path, headers, overwritten });
+  return intents.of({ target, authority, method, host, path, headers, overwritten });
 }
 
 function headerOf(line: string): Header {

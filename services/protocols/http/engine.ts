@@ -115,9 +115,10 @@ export class HttpEngine implements RequestEngine {
     }
   }
 
-  #intentOf(request: ArrivedRequest, target: HttpTarget, obligations: Obligations): Intent {
+  #intentOf(request: ArrivedRequest, target: HttpTarget, obligations: Obligations | null): Intent {
     const { method, host, headers, body, route } = request;
     const intent = this.#intents.of({
+      authority: target.authority,
       // The route is there, or there would be no target.
       target: (route as NonNullable<typeof route>).target,
       method,
@@ -156,11 +157,12 @@ export class HttpEngine implements RequestEngine {
   }
 
   async #hold(
-    { session: { gate }, intent }: Asked,
+    { session, request, intent }: Asked,
     held: HeldSubmission,
     hungUp: AbortSignal,
   ): Promise<Settlement> {
-    const pending = gate.hold(held, () => Promise.resolve(intent));
+    const { gate } = session;
+    const pending = gate.hold(held, () => Promise.resolve(this.#revalidated(request, intent)));
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>
@@ -179,6 +181,12 @@ export class HttpEngine implements RequestEngine {
       this.#waiting.delete(pending);
       hungUp.removeEventListener('abort', withdraw);
     }
+  }
+
+  /** What it would do by the config as it is now. */
+  #revalidated(request: ArrivedRequest, intent: Intent): Intent {
+    const target = this.#services.target(intent.target);
+    return target === null ? { ...intent, versions: [] } : this.#intentOf(request, target, null);
   }
 
   #refuse(
@@ -221,8 +229,11 @@ export class HttpEngine implements RequestEngine {
 }
 
 /** `check` refuses policies that ask for what is not done to answers yet; this holds if one comes through. */
-const unkept = ({ masks, limits }: Obligations): Unacceptable | null =>
-  masks.length === 0 && limits.maxRows === null && limits.maxBytes === null
+const unkept = (obligations: Obligations | null): Unacceptable | null =>
+  obligations === null ||
+  (obligations.masks.length === 0 &&
+    obligations.limits.maxRows === null &&
+    obligations.limits.maxBytes === null)
     ? null
     : {
         reason: 'unsupported',

@@ -11,6 +11,8 @@ import { readQuery } from './query.ts';
 
 export interface RequestText {
   readonly target: TargetName;
+  /** Where the target is now: an approval is not for another server that has taken its name. */
+  readonly authority: string;
   readonly method: string;
   /** As the client named it; with its port. */
   readonly host: string;
@@ -36,7 +38,7 @@ export class Intents {
     const override = overrideAmong(request.headers);
     const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
     const many = request.headers.length > maxHeaders;
-    const key = [request.target, override ?? '', cookie, many, text].join('\n');
+    const key = [request.target, request.authority, override ?? '', cookie, many, text].join('\n');
     let intent = this.#known.get(key);
     if (intent === undefined) {
       intent = readIntent(request, text);
@@ -62,7 +64,7 @@ function readIntent(request: RequestText, text: string): Intent {
     commands: 1,
     effects: effect === null ? [] : [effect],
     opaque: effect?.path.hasParameters ? ['path-parameters'] : [],
-    versions: [],
+    versions: [`${request.target}@${request.authority}`],
     unacceptable,
   };
 }

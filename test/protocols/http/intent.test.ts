@@ -9,9 +9,15 @@ const headers = (written: Readonly<Record<string, string>>): readonly Header[] =
   Object.entries(written).map(([name, value]) => ({ name, value }));
 
 const intents = new Intents();
-const intentOf = (written: Readonly<Record<string, string>>, path = '/users/7', method = 'GET') =>
+const intentOf = (
+  written: Readonly<Record<string, string>>,
+  path = '/users/7',
+  method = 'GET',
+  authority = 'billing.internal',
+) =>
   intents.of({
     target: targetName('billing'),
+    authority,
     method,
     host: 'gw.example',
     path,
@@ -57,6 +63,12 @@ test('a refusal is not remembered for a request without its cause, whatever thei
   expect(intentOf({ cookie: 'a=b' }).unacceptable).toMatchObject({ reason: 'unsupported' });
   expect(intentOf({}).unacceptable).toBeNull();
   expect(intentOf({ 'x-http-method': 'PUT' }).unacceptable).toMatchObject({ reason: 'unsupported' });
+});
+
+test('a target that has moved is another version of what is touched', () => {
+  const versions = (authority: string) => intentOf({}, '/x', 'GET', authority).versions;
+  expect(versions('billing.internal')).toEqual(['billing@billing.internal']);
+  expect(versions('elsewhere.example')).toEqual(['billing@elsewhere.example']);
 });
 
 test.each([

@@ -22,6 +22,7 @@ function matches(
   if (found === undefined) throw new Error(`no condition ${condition}`);
   const { effects, unacceptable } = intents.of({
     target: targetName('billing'),
+    authority: 'billing.internal',
     method: 'GET',
     host,
     path,
