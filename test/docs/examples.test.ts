@@ -37,18 +37,23 @@ async function problemsOf(files: Readonly<Record<string, string>>): Promise<stri
     await mkdir(dirname(join(made, name)), { recursive: true });
     await writeFile(join(made, name), text, { mode: 0o600 });
   }
-  const env = { SHOP_DB_PASSWORD: 'unused', REDIS_URL: 'rediss://redis.example.com:6379' };
+  const env = {
+    SHOP_DB_PASSWORD: 'unused',
+    BILLING_API_TOKEN: 'unused',
+    REDIS_URL: 'rediss://redis.example.com:6379',
+  };
   const { stdout } = await sallyport(['check', '-c', 'sallyport.yaml'], { cwd: made, env });
   return stdout.includes(': no problems (') ? '' : stdout;
 }
 
 /** What the policies of the pages are checked against. */
 const around = (file: string): string => `
-gateway: {listeners: [{name: postgres, protocol: postgres, port: 0}]}
+gateway: {listeners: [{name: postgres, protocol: postgres, port: 0}, {name: apis, protocol: http, port: 0}]}
 identity: {issuers: [{name: company, url: https://login.example.com, audience: gateway}]}
 targets:
   - {name: shop, protocol: postgres, host: db.example.com, database: shop, user: sallyport}
   - {name: shop-eu, protocol: postgres, host: db.example.com, database: shop, user: sallyport}
+  - {name: billing, protocol: http, url: https://billing.example.com}
 policies: [${file}]
 `;
 
@@ -58,17 +63,28 @@ test('there are examples of each kind', () => {
   expect(typescriptPolicies.length).toBeGreaterThan(0);
 });
 
+const typescriptPolicy = (typescriptPolicies[0]?.text ?? '').replace("name: 'agents'", "name: 'others'");
+
+const isForTargetsOf = (config: Block, policy: string): boolean => {
+  const { policies } = parse(policy);
+  const names = parse(config.text).targets.map(({ name }: { readonly name: string }) => name);
+  return policies[0].targets.every((target: string) => names.includes(target));
+};
+
 test.each(configs.map((block) => [place(block), block] as const))('the config at %s', async (_, block) => {
   const server = await authority.issue('gateway.example.com', ['DNS:gateway.example.com']);
   const { privateKey } = generateKeyPairSync('ed25519');
   const files = {
     'sallyport.yaml': block.text,
-    'policies/first.yaml': yamlPolicies[0]?.text ?? '',
-    'policies/second.ts': (typescriptPolicies[0]?.text ?? '').replace("name: 'agents'", "name: 'others'"),
+    'policies/first.yaml': yamlPolicies.find(({ text }) => isForTargetsOf(block, text))?.text ?? '',
+    ...(block.text.includes('policies/*.ts') ? { 'policies/second.ts': typescriptPolicy } : {}),
     'tls/server.pem': server.certificate,
     'tls/server.key': server.key,
     'tls/clients-ca.pem': authority.certificate,
     'tls/databases-ca.pem': authority.certificate,
+    'tls/internal-ca.pem': authority.certificate,
+    'tls/gateway.pem': server.certificate,
+    'tls/gateway.key': server.key,
     'secrets/trail-signing-key.pem': String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
   };
   expect(await problemsOf(files)).toBe('');

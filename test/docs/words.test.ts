@@ -7,9 +7,11 @@ import { Command } from 'commander';
 import { commands } from '../../services/console/cli/command-table.ts';
 import { detectorNames } from '../../services/core/masking/detectors.ts';
 import { transformNames } from '../../services/core/masking/transforms.ts';
-import { reasons } from '../../services/core/model/decision.ts';
+import { type Reason, reasons } from '../../services/core/model/decision.ts';
 import { principalPatternSchema, ruleKeys } from '../../services/core/policy/schema.ts';
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';
+import { httpPolicy } from '../../services/protocols/http/policy.ts';
+import { problemAnswer } from '../../services/protocols/http/problem.ts';
 import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
 import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
 import { loads } from '../bench/loads/index.ts';
@@ -99,6 +101,9 @@ describe('policies.md', () => {
     ['verbs', verbs],
     ['opaque reasons', opaqueReasons],
     ['conditions', Object.keys(postgresPolicy.conditions)],
+    ['verbs of HTTP', httpPolicy.verbs],
+    ['opaque reasons of HTTP', httpPolicy.opaqueReasons],
+    ['conditions on HTTP requests', Object.keys(httpPolicy.conditions)],
     ['detectors', detectorNames],
     ['transforms', transformNames],
     ['keys of a rule', ruleKeys.filter((key) => !['message', 'hint', 'approval'].includes(key))],
@@ -137,6 +142,24 @@ test('agents.md knows only reasons that there are', () => {
     );
   expect(told.length).toBeGreaterThan(15);
   expect(told.filter((reason) => !(reasons as readonly string[]).includes(reason))).toEqual([]);
+});
+
+test('agents.md has the status of each refusal of an HTTP request', () => {
+  const rows = page('docs/agents.md')
+    .text.split('\n')
+    .flatMap((line) => {
+      const [, status, codes = ''] = /^\| (\d{3}) \| ([^|]+) \|/.exec(line) ?? [];
+      return [...codes.matchAll(/`([^`]+)`/g)].map(([, code = '']) => [code, Number(status)] as const);
+    });
+  // What HTTP targets do not come to: masks, and targets that the gateway itself connects to.
+  const told = reasons.filter(
+    (reason) => !['masked-field-in-condition', 'target-unavailable'].includes(reason),
+  );
+  const statusOf = (reason: Reason): number => {
+    const answer = problemAnswer({ kind: 'deny', rule: null, reason, message: '', hint: '' });
+    return answer.kind === 'answer' ? answer.status : 0;
+  };
+  expect(rows.toSorted()).toEqual(told.map((reason) => [reason, statusOf(reason)] as const).toSorted());
 });
 
 test('operations.md has the metrics that there are, with their kinds and units', () => {
