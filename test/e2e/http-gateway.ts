@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,11 +129,13 @@ export class HttpGateway implements AsyncDisposable {
 
   /** The hold of the request that begins to wait next, or that has just done so. */
   async nextHold(): Promise<string> {
-    const [, hold = ''] = await this.up.untilError(
-      new RegExp(`(?:"hold":"[^"]+"[^]*?){${this.#holdsSeen}}"hold":"([^"]+)"[^\n]*waits for approval`),
-    );
+    const seen = this.#holdsSeen;
     this.#holdsSeen += 1;
-    return hold;
+    for (;;) {
+      const found = [...this.up.errorOutput.matchAll(/"hold":"([^"]+)"[^\n]*waits for approval/g)][seen];
+      if (found?.[1] !== undefined) return found[1];
+      await once(this.up.process.stderr ?? this.up.process, 'data');
+    }
   }
 
   /** Records of the trail, of one kind. */
