@@ -94,7 +94,6 @@ function isWholeNumber(text: string, start: number, end: number): boolean {
  */
 const valuePlaces: Readonly<Record<string, readonly string[]>> = {
   A_Expr: ['lexpr', 'rexpr'],
-  TypeCast: ['arg'],
   ResTarget: ['val'],
   SelectStmt: ['valuesLists', 'limitCount', 'limitOffset'],
 };
@@ -120,13 +119,18 @@ function collect(part: unknown, kind: string, values: Set<number>): void {
   }
 }
 
-/** Of a constant, or of a list of them. */
+/**
+ * Of a constant, of one that is cast, or of a list of them. A cast is no place of its own: `set_config('role'::text, ...)` names a
+ * setting as well with it as without.
+ */
 function takeConstants(part: unknown, values: Set<number>): void {
   if (typeof part !== 'object' || part === null) return;
   if (Array.isArray(part)) {
     for (const item of part) takeConstants(item, values);
   } else if ('List' in part) {
     takeConstants((part.List as { readonly items?: unknown }).items, values); // a List node has nothing else
+  } else if ('TypeCast' in part) {
+    takeConstants((part.TypeCast as { readonly arg?: unknown }).arg, values); // what is cast
   } else if ('A_Const' in part) {
     const { location } = part.A_Const as { readonly location?: number }; // 0 is left out; no constant can stand there
     if (location !== undefined) values.add(location);

@@ -98,7 +98,17 @@ test.each<readonly [string, string]>([
   ['SELECT DISTINCT ON (1) id, email FROM app.users', 'SELECT DISTINCT ON (2) id, email FROM app.users'],
   // The name of a setting, of a sequence, of what is run.
   ["SELECT set_config('a.b', 'x', true)", "SELECT set_config('search_path', 'x', true)"],
+  [
+    "SELECT set_config('a.b'::text, 'x'::text, true)",
+    "SELECT set_config('search_path'::text, 'x'::text, true)",
+  ],
+  ["SELECT set_config(text 'a.b', 'x', true)", "SELECT set_config(text 'role', 'x', true)"],
+  [
+    "SELECT id FROM app.users WHERE set_config('a.b'::text, 'x', true) = 'x'",
+    "SELECT id FROM app.users WHERE set_config('role'::text, 'x', true) = 'x'",
+  ],
   ["SELECT current_setting('a.b')", "SELECT current_setting('role')"],
+  ["SELECT current_setting('a.b'::text)", "SELECT current_setting('role'::text)"],
   ["SELECT lower('A')", "SELECT lower('B')"],
   ["SET application_name = 'a'", "SET application_name = 'b'"],
   ["DO 'BEGIN END'", "DO 'BEGIN PERFORM 1; END'"],
@@ -154,7 +164,20 @@ test('a text means the same whether another of its shape came before it or not',
   const corpus = JSON.parse(readFileSync(join(attacks, 'postgres.json'), 'utf8')) as {
     readonly cases: readonly { readonly sql: string }[];
   };
+  const names = [
+    "'a.b'",
+    "'a.b'::text",
+    "text 'a.b'",
+    "('a.b')",
+    "'a.b'::text::varchar",
+    "CAST('a.b' AS text)",
+  ];
+  const settings = names.flatMap((name) => [
+    `SELECT set_config(${name}, 'x'::text, true)`,
+    `SELECT 1 WHERE current_setting(${name}) = 'x'`,
+  ]);
   const texts = [
+    ...settings,
     ...corpus.cases.map(({ sql }) => sql),
     ...Array.from({ length: 1_000 }, () => queries.statement()),
   ];
@@ -163,7 +186,7 @@ test('a text means the same whether another of its shape came before it or not',
   for (const text of texts) {
     const first = await analyst.analyse(text);
     if (first.intent.unacceptable !== null) continue;
-    for (let round = 0; round < 2; round += 1) {
+    for (let round = 0; round < (settings.includes(text) ? 30 : 2); round += 1) {
       const other = otherConstants(text, random);
       if (other === null) break;
       const second = await analyst.analyse(other);
