@@ -1,20 +1,18 @@
 import type { ListenerName } from '../services/core/model/ids.ts';
 import { workerNumbers } from '../services/core/model/worker.ts';
 import { listenerMetadata } from '../services/edge/ext-authz/listener-metadata.ts';
+import { healthChecks } from './health-checks.ts';
 import {
   checkTimeoutMs,
   connectionBufferBytes,
   connectTimeoutMs,
   edgePingIntervalMs,
   edgePingTimeoutMs,
-  healthCheckIntervalMs,
-  healthCheckTimeoutMs,
   maxCheckResponseBytes,
   maxChecks,
   maxRequestCheckResponseBytes,
   maxRequestChecks,
   requestCheckTimeoutMs,
-  unhealthyCheckIntervalMs,
 } from './limits.ts';
 import type { Workers } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, extension, pipe } from './message.ts';
@@ -102,17 +100,7 @@ export const edgeCluster = (
     ],
   },
   common_lb_config: { healthy_panic_threshold: { value: 0 } },
-  health_checks: [
-    {
-      timeout: duration(healthCheckTimeoutMs),
-      interval: duration(healthCheckIntervalMs),
-      no_traffic_interval: duration(healthCheckIntervalMs),
-      unhealthy_interval: duration(unhealthyCheckIntervalMs),
-      unhealthy_threshold: 2,
-      healthy_threshold: 1,
-      grpc_health_check: {},
-    },
-  ],
+  health_checks: healthChecks({ grpc_health_check: {} }),
   load_assignment: {
     cluster_name: name,
     endpoints: [

@@ -4,6 +4,7 @@ import { probeAnswer } from '../services/protocols/probe.ts';
 import { connectionLog } from './access-log.ts';
 import { boundPort, connectionLimits } from './bound-port.ts';
 import { aboutConnections, edgeService } from './edge-cluster.ts';
+import { healthChecks } from './health-checks.ts';
 import {
   connectionBufferBytes,
   connectTimeoutMs,
@@ -11,9 +12,6 @@ import {
   engineHeadroom,
   failuresToEject,
   firstByteTimeoutMs,
-  healthCheckIntervalMs,
-  healthCheckTimeoutMs,
-  unhealthyCheckIntervalMs,
 } from './limits.ts';
 import type { ListenerKind, Workers } from './listener-kind.ts';
 import { duration, type EnvoyMessage, extension, pipe } from './message.ts';
@@ -60,21 +58,13 @@ const engineCluster = (settings: ListenerSettings, { workers }: Workers, runDir:
   // Only when none is healthy does Envoy use them all: the only one, too busy to answer the health check in time, must not be taken
   // for dead; to one that is dead no connection can be made anyway.
   common_lb_config: { healthy_panic_threshold: { value: 1 } },
-  health_checks: [
-    {
-      timeout: duration(healthCheckTimeoutMs),
-      interval: duration(healthCheckIntervalMs),
-      no_traffic_interval: duration(healthCheckIntervalMs),
-      unhealthy_interval: duration(unhealthyCheckIntervalMs),
-      unhealthy_threshold: 2,
-      healthy_threshold: 1,
-      // What is sent comes behind a PROXY header that says LOCAL, and that is what engines answer.
-      tcp_health_check: {
-        send: { text: '00' },
-        receive: [{ text: Buffer.from(probeAnswer).toString('hex') }],
-      },
+  health_checks: healthChecks({
+    // What is sent comes behind a PROXY header that says LOCAL, and that is what engines answer.
+    tcp_health_check: {
+      send: { text: '00' },
+      receive: [{ text: Buffer.from(probeAnswer).toString('hex') }],
     },
-  ],
+  }),
   outlier_detection: {
     consecutive_local_origin_failure: failuresToEject,
     split_external_local_origin_errors: true,

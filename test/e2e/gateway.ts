@@ -3,8 +3,10 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Finished, program, type Running, sallyport, start } from '../console/cli.ts';
-import { startIssuer, type TestIssuer, testAudience, testConsoleAudience } from '../servers/issuer.ts';
+import { startIssuer, type TestIssuer } from '../servers/issuer.ts';
 import { type PostgresOptions, type PostgresServer, startPostgres } from '../servers/postgres.ts';
+import { identityText, indented, usualConsole } from './config-text.ts';
+import { replacePolicy } from './replace-policy.ts';
 
 /** The gateway's own login to the test database: what no client may ever see. */
 export const targetPassword = 'the-target-password-nobody-sees';
@@ -208,10 +210,8 @@ export class TestGateway implements AsyncDisposable {
   }
 
   /** Writes another policy and waits until the gateway has taken or refused it. */
-  async replacePolicy(text: string): Promise<void> {
-    const reloads = this.up.errorOutput.match(new RegExp(reloaded, 'g'))?.length ?? 0;
-    await writeFile(join(this.folder, 'policy.yaml'), text);
-    await this.up.untilError(new RegExp(`(?:${reloaded}[^]*?){${reloads + 1}}`));
+  replacePolicy(text: string): Promise<void> {
+    return replacePolicy(this.folder, this.up, text);
   }
 
   /** A superuser's own connection to the target, past the gateway. */
@@ -239,8 +239,6 @@ export class TestGateway implements AsyncDisposable {
   }
 }
 
-const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
-
 const targetOf = (name: string, options: GatewayOptions, postgres: PostgresServer): string => `\
   - name: ${name}
     protocol: postgres
@@ -252,9 +250,6 @@ const targetOf = (name: string, options: GatewayOptions, postgres: PostgresServe
     searchPath: [app, public]
 ${indented(options.target ?? ['tls: {mode: disable}'], 4)}`;
 
-const indented = (lines: readonly string[], by: number): string =>
-  lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
-
 function configOf(options: GatewayOptions, issuer: TestIssuer, postgres: PostgresServer): string {
   return `\
 gateway:
@@ -265,18 +260,10 @@ ${indented(options.gateway ?? [], 2)}\
       protocol: postgres
       port: ${options.port ?? 0}
 ${indented(options.listener ?? [], 6)}\
-identity:
-  issuers:
-    - name: test
-      url: ${issuer.url}
-      audience: ${testAudience}
-      consoleAudience: ${testConsoleAudience}
-      algorithms: [ES256]
-      claims: {kind: kind, groups: groups}
-${indented(options.identity ?? [], 2)}\
+${identityText(issuer, options.identity ?? [])}\
 targets:
 ${(options.databases ?? ['shop']).map((name) => targetOf(name, options, postgres)).join('')}\
 policies:
   - policy.yaml
-${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;
+${indented(options.config ?? usualConsole, 0)}`;
 }

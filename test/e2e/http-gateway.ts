@@ -4,7 +4,9 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Finished, program, type Running, sallyport, start } from '../console/cli.ts';
 import { type HttpTarget, startHttpTarget } from '../servers/http-target.ts';
-import { startIssuer, type TestIssuer, testAudience, testConsoleAudience } from '../servers/issuer.ts';
+import { startIssuer, type TestIssuer } from '../servers/issuer.ts';
+import { identityText, indented, usualConsole } from './config-text.ts';
+import { replacePolicy } from './replace-policy.ts';
 
 /** What the target wants, and no client may ever see. */
 export const targetToken = 'the-target-token-nobody-sees';
@@ -46,9 +48,6 @@ export interface HttpGatewayOptions {
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
-
-const indented = (lines: readonly string[], by: number): string =>
-  lines.map((line) => `${' '.repeat(by)}${line}\n`).join('');
 
 /** An issuer, Envoy, the gateway as `sallyport up` runs it, and a server that remembers what it got. */
 export class HttpGateway implements AsyncDisposable {
@@ -149,10 +148,8 @@ export class HttpGateway implements AsyncDisposable {
   }
 
   /** Writes another policy and waits until the gateway has taken or refused it. */
-  async replacePolicy(text: string): Promise<void> {
-    const reloads = this.up.errorOutput.match(new RegExp(reloaded, 'g'))?.length ?? 0;
-    await writeFile(join(this.folder, 'policy.yaml'), text);
-    await this.up.untilError(new RegExp(`(?:${reloaded}[^]*?){${reloads + 1}}`));
+  replacePolicy(text: string): Promise<void> {
+    return replacePolicy(this.folder, this.up, text);
   }
 
   async processId(): Promise<number> {
@@ -197,8 +194,6 @@ async function ask(options: HttpGatewayOptions, words: readonly string[]): Promi
   }
 }
 
-const reloaded = '"msg":"(?:policies are in force|the new policies are broken)';
-
 const configOf = (options: HttpGatewayOptions, issuer: TestIssuer, target: HttpTarget): string => `\
 gateway:
   stateDir: state
@@ -208,15 +203,7 @@ ${indented(options.gateway ?? [], 2)}\
       protocol: http
       port: 0
 ${indented(options.listener ?? [], 6)}\
-identity:
-  issuers:
-    - name: test
-      url: ${issuer.url}
-      audience: ${testAudience}
-      consoleAudience: ${testConsoleAudience}
-      algorithms: [ES256]
-      claims: {kind: kind, groups: groups}
-${indented(options.identity ?? [], 2)}\
+${identityText(issuer, options.identity ?? [])}\
 targets:
   - name: billing
     protocol: http
@@ -224,4 +211,4 @@ targets:
 ${indented(options.target ?? ['hosts: [billing.gw.example]', 'credential: {bearer: env:TARGET_TOKEN}'], 4)}\
 ${options.second === undefined ? '' : `  - {name: ${options.second}, protocol: http, url: 'http://127.0.0.1:${target.port}'}\n`}\
 policies: [policy.yaml]
-${indented(options.config ?? ['console: {operators: [{groups: [sre]}], auditors: [{groups: [audit]}]}'], 0)}`;
+${indented(options.config ?? usualConsole, 0)}`;

@@ -1,9 +1,7 @@
-import { escapeUnprintable } from './json-line.ts';
+import { storedText } from './json-line.ts';
 import { type ChainPlace, hashText, headText, previousText, recordHash, uncoveredBytes } from './record.ts';
 
 const lineFeed = 0x0a;
-/** Such a text has a byte for each character, and nothing in it is unprintable. */
-const plain = /^[ -~]*$/;
 /** The parts of one of our own lines. */
 const linePattern = /^\{"seq":[0-9]+,"at":"([^"]*)",(.*),"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}$/s;
 
@@ -47,16 +45,11 @@ export class ChainBuffer {
   /** Adds a record. `members` are those of its JSON object, without the braces. False when there is no room: then nothing was added. */
   push(at: string, members: string): boolean {
     const { seq, hash } = this.#last;
-    let covered = `${headText(seq + 1, at)},${members}${previousText(hash)}`;
-    let bytes = covered.length;
-    if (!plain.test(covered)) {
-      covered = escapeUnprintable(covered);
-      bytes = Buffer.byteLength(covered);
-    }
-    bytes += uncoveredBytes + 1;
+    const covered = storedText(`${headText(seq + 1, at)},${members}${previousText(hash)}`);
+    const bytes = covered.bytes + uncoveredBytes + 1;
     if (this.#end + this.#linesBytes + bytes > this.#bytes.length) return false;
-    const ownHash = recordHash(covered);
-    this.#lines += covered + hashText(ownHash);
+    const ownHash = recordHash(covered.text);
+    this.#lines += covered.text + hashText(ownHash);
     this.#linesBytes += bytes;
     this.#last = { seq: seq + 1, hash: ownHash };
     return true;

@@ -14,11 +14,23 @@ const escapeUnits = (character: string): string => {
  * zero-width characters as they are, and a viewer that splits lines at U+2028, or a terminal that obeys C1, would
  * show records that are not there. The value stays the same.
  */
-export const escapeUnprintable = (json: string): string => json.replace(unprintableCharacters, escapeUnits);
+const escapeUnprintable = (json: string): string => json.replace(unprintableCharacters, escapeUnits);
 
-/** Whether the text holds nothing that `escapeUnprintable` could change: then the caller saves its cost. */
-export const isPlain = (json: string, utf8Bytes: number): boolean =>
-  utf8Bytes === json.length && !json.includes('\x7f');
+export interface StoredText {
+  readonly text: string;
+  /** In UTF-8. */
+  readonly bytes: number;
+}
+
+/** A byte for each character, and nothing that would have to be escaped: nearly every text, at a fraction of the cost. */
+const plain = /^[ -~]*$/;
+
+/** JSON text as it is stored, with everything escaped that is not printed. */
+export function storedText(json: string): StoredText {
+  if (plain.test(json)) return { text: json, bytes: json.length };
+  const text = escapeUnprintable(json);
+  return { text, bytes: Buffer.byteLength(text) };
+}
 
 function shortenedItem(value: unknown): unknown {
   if (typeof value === 'string') return value.slice(0, maxShortenedItemCharacters);

@@ -2,7 +2,7 @@ import type { Clock } from '../model/clock.ts';
 import type { ActionId } from '../model/ids.ts';
 import type { AuditSettings } from '../model/settings.ts';
 import type { Transcript, TranscriptEntry } from '../model/transcript.ts';
-import { escapeUnprintable, isPlain } from './json-line.ts';
+import { type StoredText, storedText } from './json-line.ts';
 import {
   maxCloseAttempts,
   maxPendingSessionBytes,
@@ -205,19 +205,19 @@ export class SessionTranscript implements Transcript {
     this.#put(this.#line(cut));
   }
 
-  #line(entry: DistributiveOmit<StoredEntry, 'ms'>): Line {
+  #line(entry: DistributiveOmit<StoredEntry, 'ms'>): StoredText {
     const ms = Math.round(this.#parts.clock.monotonicMs() - this.#startedMs);
     return lineOf(`{"ms":${ms},${JSON.stringify(entry).slice(1)}`);
   }
 
-  #put(line: Line): void {
+  #put(line: StoredText): void {
     if (this.#fileBytes === 0) this.#add(lineOf(JSON.stringify(this.#parts.header)));
     if (this.#cut !== null) this.#putCut(this.#cut);
     this.#add(line);
     this.#parts.host.writeSoon(this);
   }
 
-  #add({ text, bytes }: Line): void {
+  #add({ text, bytes }: StoredText): void {
     this.#file.add(text, bytes);
     this.#fileBytes += bytes;
     this.#parts.host.pendingChanged(bytes);
@@ -227,18 +227,9 @@ export class SessionTranscript implements Transcript {
 /** `Omit` on each member of a union. */
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
 
-interface Line {
-  readonly text: string;
-  /** In UTF-8. */
-  readonly bytes: number;
-}
-
-function lineOf(json: string): Line {
-  const text = `${json}\n`;
-  const bytes = Buffer.byteLength(text);
-  if (isPlain(text, bytes)) return { text, bytes };
-  const escaped = `${escapeUnprintable(json)}\n`;
-  return { text: escaped, bytes: Buffer.byteLength(escaped) };
+function lineOf(json: string): StoredText {
+  const { text, bytes } = storedText(json);
+  return { text: `${text}\n`, bytes: bytes + 1 };
 }
 
 /** The entry with as much of its text as the trail would keep, and how much that is short of the whole. */

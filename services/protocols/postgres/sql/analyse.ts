@@ -73,7 +73,7 @@ class CachingAnalyser implements Analyser {
   analyse(text: string, { emptySearchPath }: SessionState = freshSession): Analysis | Promise<Analysis> {
     if (this.#options.catalogs.loaded !== this.#loaded) this.#changeCatalog();
     const caches = emptySearchPath ? this.#either : this.#pinned;
-    return caches.texts.get(text) ?? this.#analyseNew(text, emptySearchPath, caches);
+    return caches.texts.get(text) ?? this.#analyseUnknown(text, emptySearchPath, caches);
   }
 
   #changeCatalog(): void {
@@ -87,7 +87,7 @@ class CachingAnalyser implements Analyser {
     this.#running.clear();
   }
 
-  #analyseNew(text: string, emptySearchPath: boolean, caches: Caches): Analysis | Promise<Analysis> {
+  #analyseUnknown(text: string, emptySearchPath: boolean, caches: Caches): Analysis | Promise<Analysis> {
     const shape = shapeOf(text);
     const known = shape === null ? undefined : caches.shapes.get(shape.key);
     if (known === undefined) return this.#analyseAnew(text, emptySearchPath, caches, shape);
