@@ -28,7 +28,12 @@ export type Awaited =
       /** False when the gateway asked for itself; the answer is then swallowed. */
       readonly forClient: boolean;
     }
-  | { readonly kind: 'execute'; readonly portal: Portal; readonly changes: readonly StatementChange[] }
+  | {
+      readonly kind: 'execute';
+      readonly portal: Portal;
+      readonly run: Run;
+      readonly changes: readonly StatementChange[];
+    }
   | { readonly kind: 'close'; readonly change: Change }
   | { readonly kind: 'sync' }
   | {
@@ -52,16 +57,14 @@ export type Awaited =
 
 export type Running = Extract<Awaited, { kind: 'execute' | 'query' }>;
 
-export const runOf = (head: Running): Run => (head.kind === 'query' ? head.run : head.portal.run);
-
 /** Those of the statement that is being answered. */
 export const changesNow = (head: Running): readonly StatementChange[] => {
-  const now = runOf(head).statementIndex;
+  const now = head.run.statementIndex;
   return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement === now);
 };
 
 /** Those of the statements that have not been answered. */
 export const changesLeft = (head: Running): readonly StatementChange[] => {
-  const now = runOf(head).statementIndex;
+  const now = head.run.statementIndex;
   return head.changes.length === 0 ? head.changes : head.changes.filter(({ statement }) => statement >= now);
 };

@@ -81,7 +81,7 @@ export class Conversation {
         return awaited.run.end('failed', code);
       case 'execute':
         for (const change of changesLeft(awaited)) this.drop(change.change);
-        return awaited.portal.run.end('failed', code);
+        return awaited.run.end('failed', code);
       case 'close':
         return this.drop(awaited.change);
       case 'query':

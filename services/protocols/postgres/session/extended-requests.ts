@@ -168,25 +168,26 @@ export class ExtendedRequests {
       begun?.end(null);
       return this.#unknown('34000', 'portal', execute.portal);
     }
-    if (portal.run.ended) return this.#executeAgain(frame, execute.portal, portal, begun);
-    this.#sendExecute(frame, execute.portal, portal, null);
+    const { run } = portal;
+    if (run === null || run.ended) return this.#executeAnew(frame, execute.portal, portal, begun);
+    this.#sendExecute(frame, execute.portal, portal, run, null);
   }
 
   /** Rows need a plan: where the client did not ask what they look like, the gateway asks. */
-  #sendExecute(frame: Buffer, name: string, portal: Portal, action: OutgoingAction | null): void {
+  #sendExecute(frame: Buffer, name: string, portal: Portal, run: Run, action: OutgoingAction | null): void {
     if (!portal.described && portal.statement.description === null) {
       portal.described = true;
       const describe = frameOf(frontend.describe, Buffer.from('P'), Buffer.from(`${name}\0`, 'latin1'));
       this.#parts.sender.send(describe, { kind: 'describe-portal', portal, forClient: false });
     }
-    const changes = nameChangesOf(portal.resolved, portal.run, this.#parts.conversation);
-    const awaited: Awaited = { kind: 'execute', portal, changes };
+    const changes = nameChangesOf(portal.resolved, this.#parts.conversation);
+    const awaited: Awaited = { kind: 'execute', portal, run, changes };
     this.#parts.sender.send(frame, awaited, action);
-    if (portal.run.statement?.copyIn) this.#parts.copyStarts(awaited);
+    if (run.statement?.copyIn) this.#parts.copyStarts(awaited);
   }
 
-  /** A portal whose action has ended (a cursor made by DECLARE, or one run to its end) is executed: an action of its own. */
-  #executeAgain(frame: Buffer, name: string, portal: Portal, begun: ActionTrace | null): void {
+  /** A cursor made by DECLARE, or a portal whose action has ended, is executed: an action of its own. */
+  #executeAnew(frame: Buffer, name: string, portal: Portal, begun: ActionTrace | null): void {
     const { text } = portal.statement;
     const trace = begun ?? this.#parts.trace?.action('execute') ?? null;
     this.#parts.reader.analysed(text, trace, (analysis) => {
@@ -199,7 +200,7 @@ export class ExtendedRequests {
             send: (run) => {
               portal.run = run;
               portal.resolved = resolved;
-              this.#sendExecute(frame, name, portal, acting(trace, refuseExtended));
+              this.#sendExecute(frame, name, portal, run, acting(trace, refuseExtended));
             },
           });
         },

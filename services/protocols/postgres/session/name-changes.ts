@@ -3,16 +3,11 @@ import type { StatementChange } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import { everyName, type Portal, type PreparedStatement } from './names.ts';
 import type { Resolved } from './resolved.ts';
-import type { Run } from './run.ts';
 
 const none: readonly StatementChange[] = [];
 
 /** The changes of names that a text's statements will make: SQL's PREPARE and DECLARE share their names with Parse and Bind. */
-export function nameChangesOf(
-  resolved: Resolved,
-  run: Run,
-  conversation: Conversation,
-): readonly StatementChange[] {
+export function nameChangesOf(resolved: Resolved, conversation: Conversation): readonly StatementChange[] {
   if (resolved.statements.every((statement) => statement.nameChange === null)) return none;
   return resolved.statements.flatMap(({ nameChange }, statement) => {
     switch (nameChange?.kind) {
@@ -26,7 +21,7 @@ export function nameChangesOf(
         const portal: Portal = {
           statement: preparedOf(nameChange.body.text),
           resultFormats: [],
-          run,
+          run: null,
           resolved,
           described: false,
           fields: null,

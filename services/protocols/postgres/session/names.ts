@@ -16,8 +16,11 @@ export interface PreparedStatement {
 export interface Portal {
   readonly statement: PreparedStatement;
   readonly resultFormats: readonly number[];
-  /** The action that was decided when it was bound; another one when it is executed again after that has ended. */
-  run: Run;
+  /**
+   * The action that was decided when it was bound; another one when it is executed again after that has ended. Null for a cursor made
+   * by DECLARE: what it does when it is executed is no part of its DECLARE.
+   */
+  run: Run | null;
   resolved: Resolved;
   /** Whether its columns have been asked for. */
   described: boolean;

@@ -17,7 +17,7 @@ import { WireError } from '../wire/errors.ts';
 import { FrameReader } from '../wire/frames.ts';
 import { formatOf } from '../wire/frontend.ts';
 import { maxBackendFrameBytes } from '../wire/limits.ts';
-import { type Awaited, changesLeft, changesNow, type Running, runOf } from './awaited.ts';
+import { type Awaited, changesLeft, changesNow, type Running } from './awaited.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { Conversation } from './conversation.ts';
 import { describedColumns } from './described-columns.ts';
@@ -83,8 +83,8 @@ export class Replies {
   /** The connection is gone: whatever ran may have been done. */
   end(): void {
     for (const awaited of this.#parts.conversation.awaited) {
-      if (awaited.kind === 'query' || awaited.kind === 'bind') awaited.run.end('unknown', null);
-      if (awaited.kind === 'execute') awaited.portal.run.end('unknown', null);
+      if (awaited.kind === 'query' || awaited.kind === 'bind' || awaited.kind === 'execute')
+        awaited.run.end('unknown', null);
     }
     for (const run of this.#doneUntilReady) run.end('unknown', null);
     this.#endPortals(() => true);
@@ -171,7 +171,7 @@ export class Replies {
 
   #result(head: Running, frame: Buffer): void {
     const { conversation, output } = this.#parts;
-    const run = runOf(head);
+    const { run } = head;
     switch (frame[0]) {
       case backend.dataRow:
         return this.#row(this.#streamOf(head), frame);
@@ -224,7 +224,7 @@ export class Replies {
     const fields = fieldsOf(head.portal);
     if (fields === null)
       throw new WireError('out-of-order', 'a row came for a portal that was not described');
-    this.#stream = this.#newStream(head.portal.run, fields);
+    this.#stream = this.#newStream(head.run, fields);
     return this.#stream;
   }
 
@@ -243,7 +243,7 @@ export class Replies {
 
   #completed(head: Running, frame: Buffer): void {
     const { conversation, output } = this.#parts;
-    const run = runOf(head);
+    const { run } = head;
     this.#stream?.finish();
     this.#stream = null;
     const statement = run.statement;
@@ -258,7 +258,7 @@ export class Replies {
 
   #executed(head: Extract<Awaited, { kind: 'execute' }>): void {
     this.#parts.conversation.awaited.shift();
-    this.#done(head.portal.run);
+    this.#done(head.run);
   }
 
   /** Whether it lasts is known at ReadyForQuery: an error before it rolls the implicit transaction back. */
@@ -274,7 +274,7 @@ export class Replies {
    */
   #cut(head: Running, deny: Deny): void {
     const { conversation, output } = this.#parts;
-    const run = runOf(head);
+    const { run } = head;
     const last = head.kind === 'query' ? run.isLastStatement : conversation.awaited[1]?.kind === 'sync';
     if (!last) throw new WireError('out-of-order', deny.message);
     output.add(refusalMessage(deny));
@@ -394,11 +394,11 @@ export class Replies {
 
   /** What a portal has not given by now, it never will; one that is done waits for ReadyForQuery. */
   #endSuspended(portal: Portal): void {
-    if (!this.#doneUntilReady.includes(portal.run)) portal.run.end('completed', null);
+    if (portal.run !== null && !this.#doneUntilReady.includes(portal.run)) portal.run.end('completed', null);
   }
 
   #visibleError(frame: Buffer, fields: MessageFields, head: Awaited | undefined): Buffer {
-    const cutBy = head?.kind === 'execute' || head?.kind === 'query' ? runOf(head).cutBy : null;
+    const cutBy = head?.kind === 'execute' || head?.kind === 'query' ? head.run.cutBy : null;
     return cutBy === null ? this.#messages.visible(frame, fields) : refusalMessage(cutBy);
   }
 

@@ -245,7 +245,7 @@ export class Requests {
           refuse: (error) => this.#sender.add(refuse(error)),
           send: (run) => {
             const dropped = conversation.dropUnnamed();
-            const changes = nameChangesOf(resolved, run, conversation);
+            const changes = nameChangesOf(resolved, conversation);
             const awaited: Awaited = { kind: 'query', run, changes, dropped };
             this.#sender.send(
               frame,

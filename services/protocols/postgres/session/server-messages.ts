@@ -71,8 +71,8 @@ function runThatAnswers(head: Awaited): Run | null {
   switch (head.kind) {
     case 'query':
     case 'bind':
-      return head.run;
     case 'execute':
+      return head.run;
     case 'describe-portal':
       return head.portal.run;
     case 'parse':

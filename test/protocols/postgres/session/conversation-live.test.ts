@@ -16,6 +16,19 @@ afterAll(() => both.stop());
 const steps = (...parts: readonly (Buffer | 'pause')[]): readonly Step[] =>
   parts.flatMap((bytes, at) => (bytes === 'pause' ? [] : [{ bytes, pause: parts[at - 1] === 'pause' }]));
 
+test('a cursor made in the same pipeline is executed as an action of its own', async () => {
+  const declare = 'DECLARE p1 CURSOR WITH HOLD FOR SELECT n FROM generate_series(1, 3) n';
+  const answers = await both.expectSame(
+    steps(say.parse(declare), say.bind(), say.execute(), say.execute('p1', 2), say.execute('p1'), say.sync()),
+  );
+  expect(answers.filter((answer) => answer.startsWith('D('))).toEqual([
+    'D(1)',
+    'D(2)',
+    'D(3)',
+    'D(the end,0)',
+  ]);
+});
+
 describe('after an error', () => {
   test('what comes behind it is skipped up to Sync, however late it comes', () =>
     both.expectSame(
@@ -309,16 +322,25 @@ const step: fc.Arbitrary<Step> = fc
     [fc.toStringMethod]: () => `${pause ? '<pause> ' : ''}${said.what}${cutAt > 0 ? ` <cut ${cutAt}>` : ''}`,
   }));
 
+/**
+ * The same conversations in every run of the tests: a new one that fails is a bug to look for (CONVERSATION_SEED=random CONVERSATION_RUNS=5000),
+ * not a change to hold up that has nothing to do with it.
+ */
+const seed = seedOf(process.env['CONVERSATION_SEED'] ?? '1336409432');
+
+function seedOf(text: string): number {
+  return text === 'random' ? Math.trunc(Math.random() * 2 ** 31) : Number(text);
+}
+
 test(
   'random conversations are those of PostgreSQL',
   async () => {
     const numRuns = Number(process.env['CONVERSATION_RUNS'] ?? 150);
-    const seed = process.env['CONVERSATION_SEED'];
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }), async (conversation) => {
         await both.expectSame(conversation);
       }),
-      { numRuns, timeout: 5_000, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+      { numRuns, timeout: 5_000, seed },
     );
   },
   Number(process.env['CONVERSATION_MS'] ?? 60_000),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { CheckpointSession } from '../../../../services/core/checkpoint/contract.ts';
 import { Conversation } from '../../../../services/protocols/postgres/session/conversation.ts';
 import type { Portal, PreparedStatement } from '../../../../services/protocols/postgres/session/names.ts';
+import type { Run } from '../../../../services/protocols/postgres/session/run.ts';
 import { TestGateway } from '../../../core/checkpoint/gateway.ts';
 import { analyse, runOf } from './fixtures.ts';
 
@@ -20,7 +21,7 @@ beforeEach(() => {
 });
 
 const statement = (text = 'SELECT 1'): PreparedStatement => ({ text, parameterTypes: [], description: null });
-const portalOf = (text = 'SELECT 1'): Portal => ({
+const portalOf = (text = 'SELECT 1'): Portal & { readonly run: Run } => ({
   statement: statement(text),
   resultFormats: [],
   run: runOf(gate, text),
@@ -31,7 +32,7 @@ const portalOf = (text = 'SELECT 1'): Portal => ({
 });
 
 /** Sends Parse and Bind of these names, as a client does. */
-function prepareAndBind(name: string): Portal {
+function prepareAndBind(name: string): Portal & { readonly run: Run } {
   const portal = portalOf();
   const { generation } = conversation;
   const parse = conversation.statements.change(name, statement(), generation);
@@ -117,7 +118,10 @@ describe('a message that never happens', () => {
     expect(conversation.statements.find('p', 0)).toMatchObject({ text: 'SELECT 1' });
     const portal = portalOf();
     const change = conversation.changeStatement('p', null);
-    conversation.neverHappens({ kind: 'execute', portal, changes: [{ change, statement: 0 }] }, '57014');
+    conversation.neverHappens(
+      { kind: 'execute', portal, run: portal.run, changes: [{ change, statement: 0 }] },
+      '57014',
+    );
     expect(conversation.statements.find('p', 0)).toMatchObject({ text: 'SELECT 1' });
     expect(portal.run.ended).toBe(true);
   });

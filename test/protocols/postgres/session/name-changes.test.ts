@@ -1,26 +1,17 @@
 /** What a text does to the names of its session, as the conversation then has them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Conversation } from '../../../../services/protocols/postgres/session/conversation.ts';
 import { nameChangesOf } from '../../../../services/protocols/postgres/session/name-changes.ts';
 import { everyName } from '../../../../services/protocols/postgres/session/names.ts';
-import type { Run } from '../../../../services/protocols/postgres/session/run.ts';
-import { TestGateway } from '../../../core/checkpoint/gateway.ts';
-import { analyse, runOf } from './fixtures.ts';
+import { analyse } from './fixtures.ts';
 
-let gateway: TestGateway;
-let run: Run;
 let conversation: Conversation;
 
-beforeAll(async () => {
-  gateway = await TestGateway.start();
-  run = runOf(gateway.session(), 'SELECT 1');
-});
-afterAll(() => gateway[Symbol.asyncDispose]());
 beforeEach(() => {
   conversation = new Conversation();
 });
 
-const changesOf = (text: string) => nameChangesOf(analyse(text), run, conversation);
+const changesOf = (text: string) => nameChangesOf(analyse(text), conversation);
 
 /** `1 statements p = SELECT 1`: the statement's place, the table, the name, what it stands for. */
 const said = (text: string): readonly string[] =>
@@ -74,18 +65,18 @@ describe('changes count', () => {
   });
 });
 
-test('a cursor is a portal of the action that declared it, and may outlive its transaction', () => {
+test('a cursor is a portal whose runs are actions of their own, and may outlive its transaction', () => {
   for (const { change } of changesOf(
     'DECLARE a CURSOR FOR SELECT id FROM app.users; DECLARE b CURSOR WITH HOLD FOR SELECT 1',
   )) {
     conversation.confirm(change);
   }
   expect(conversation.portals.confirmed('a')).toMatchObject({
+    run: null,
     withHold: false,
     described: false,
     fields: null,
   });
-  expect(conversation.portals.confirmed('a')?.run).toBe(run);
   expect(conversation.portals.confirmed('b')?.withHold).toBe(true);
   conversation.portals.removeWhere((portal) => !portal.withHold);
   expect(conversation.portals.confirmed('a')).toBeUndefined();

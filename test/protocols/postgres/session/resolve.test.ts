@@ -1,31 +1,22 @@
 /** Statements that run a name: they do what the name stands for when the server comes to them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Conversation } from '../../../../services/protocols/postgres/session/conversation.ts';
 import { nameChangesOf } from '../../../../services/protocols/postgres/session/name-changes.ts';
 import { composedIntent, resolveNames } from '../../../../services/protocols/postgres/session/resolve.ts';
 import type { Resolved } from '../../../../services/protocols/postgres/session/resolved.ts';
-import type { Run } from '../../../../services/protocols/postgres/session/run.ts';
 import type { Analysis, PostgresEffect } from '../../../../services/protocols/postgres/sql/analysis.ts';
 import { nameKey } from '../../../../services/protocols/postgres/wire/body.ts';
-import { TestGateway } from '../../../core/checkpoint/gateway.ts';
-import { analyse, runOf } from './fixtures.ts';
+import { analyse } from './fixtures.ts';
 
-let gateway: TestGateway;
-let run: Run;
 let conversation: Conversation;
 
-beforeAll(async () => {
-  gateway = await TestGateway.start();
-  run = runOf(gateway.session(), 'SELECT 1');
-});
-afterAll(() => gateway[Symbol.asyncDispose]());
 beforeEach(() => {
   conversation = new Conversation();
 });
 
 /** The server has completed all statements of this text, in a run of its own. */
 function done(text: string): void {
-  for (const { change } of nameChangesOf(analyse(text), run, conversation)) conversation.confirm(change);
+  for (const { change } of nameChangesOf(analyse(text), conversation)) conversation.confirm(change);
   conversation.generation += 1;
 }
 
