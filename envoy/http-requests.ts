@@ -1,11 +1,17 @@
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import type { ListenerSettings, TargetSettings } from '../services/core/model/settings.ts';
-import type { HttpTarget } from '../services/protocols/http/target.ts';
+import type { RequestTarget } from '../services/protocols/requests/target.ts';
 import { requestLog } from './access-log.ts';
 import { boundPort, connectionLimits } from './bound-port.ts';
 import { aboutRequests, edgeCluster, edgeService } from './edge-cluster.ts';
-import { clusterName, httpRoutes, httpStatPrefix, type NamedTarget } from './http-names.ts';
+import {
+  clusterName,
+  httpRoutes,
+  httpStatPrefix,
+  type NamedTarget,
+  type RequestProtocol,
+} from './http-names.ts';
 import { httpRouteConfiguration } from './http-routes.ts';
 import {
   connectionBufferBytes,
@@ -25,9 +31,13 @@ import type { KeyPair, KindServed, ListenerKind, ResourceFiles } from './listene
 import { any, duration, type EnvoyMessage, extension } from './message.ts';
 import { ownReplies, unasked } from './own-replies.ts';
 
-// as: `settings` of a target whose protocol is http has the shape that its targetSchema gives.
+// as: these are the protocols whose targets HTTP listeners lead to, and `settings` has the shape that the protocol's targetSchema gives.
 const httpTargets = (targets: readonly TargetSettings[]): readonly NamedTarget[] =>
-  targets.map(({ name, settings }) => ({ ...(settings as HttpTarget), name }));
+  targets.map(({ name, protocol, settings }) => ({
+    ...(settings as RequestTarget),
+    name,
+    protocol: protocol as RequestProtocol,
+  }));
 
 /** Envoy speaks HTTP with both sides, and asks the edge service about each request before it forwards it. */
 export const httpRequests: ListenerKind = {
@@ -111,7 +121,7 @@ const connectionManager = (
       server_name: 'sallyport',
       // The peer's own address, whatever it says in X-Forwarded-For; and its x-envoy-* headers are taken off.
       use_remote_address: true,
-      // One reading of each path: what is decided on is what is forwarded (services/protocols/http/canonical-path.ts looks again).
+      // One reading of each path: what is decided on is what is forwarded (services/protocols/requests/canonical-path.ts looks again).
       normalize_path: true,
       merge_slashes: true,
       path_with_escaped_slashes_action: 'REJECT_REQUEST',
@@ -197,7 +207,7 @@ const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage 
 
 function upstreamTls(
   { name, host }: NamedTarget,
-  tls: NonNullable<HttpTarget['tls']>,
+  tls: NonNullable<RequestTarget['tls']>,
   files: ResourceFiles,
 ): EnvoyMessage {
   const isName = isIP(host) === 0;

@@ -1,10 +1,10 @@
 import { routePrefixExtension, targetExtension } from '../services/edge/ext-authz/listener-metadata.ts';
 import { EnvoyError } from './errors.ts';
-import { clusterName, httpRoutes, type NamedTarget } from './http-names.ts';
+import { clusterName, httpRoutes, type NamedTarget, pathPrefixes } from './http-names.ts';
 import { any, duration, type EnvoyMessage } from './message.ts';
 
 /**
- * Which target a request is for: by a host name of its own, or by the path `/t/NAME/`. The route tells the edge service which one it leads to,
+ * Which target a request is for: by a host name of its own, or by a path such as `/t/NAME/`. The route tells the edge service which one it leads to,
  * so that the decision is on the target to which Envoy forwards.
  *
  * @throws EnvoyError `host-taken`
@@ -19,7 +19,10 @@ export const httpRouteConfiguration = (targets: readonly NamedTarget[]): EnvoyMe
     {
       name: 'paths',
       domains: ['*'],
-      routes: [...targets.map((target) => route(target, `/t/${target.name}`)), nowhere],
+      routes: [
+        ...targets.map((target) => route(target, `${pathPrefixes[target.protocol]}/${target.name}`)),
+        nowhere,
+      ],
     },
   ],
 });

@@ -15,7 +15,7 @@ export interface Served {
 export interface KindServed {
   readonly gateway: GatewaySettings;
   readonly listeners: readonly ListenerSettings[];
-  /** Those that speak the listeners' protocol. */
+  /** Those to which listeners of this protocol lead. */
   readonly targets: readonly TargetSettings[];
 }
 

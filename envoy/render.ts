@@ -146,7 +146,7 @@ function kindOf(protocol: string, listener: string, { gateway, targets }: Served
     part: {
       gateway,
       listeners: gateway.listeners.filter((each) => each.protocol === protocol),
-      targets: targets.filter((each) => each.protocol === protocol),
+      targets: targets.filter((each) => each.listeners === protocol),
     },
   };
 }

@@ -44,6 +44,13 @@ export class Live {
     this.listeners = servedListeners(settings);
   }
 
+  /** Which protocol's engine a request is for: its target's, or the listener's own when it has none. Empty: nobody's. */
+  protocolOf(listener: ListenerName, target: TargetName | null): string {
+    const own = this.listeners.get(listener)?.settings.protocol ?? '';
+    const found = this.settings.targets.find(({ name, listeners }) => name === target && listeners === own);
+    return found?.protocol ?? own;
+  }
+
   target(protocol: string, name: TargetName): unknown {
     const target = this.settings.targets.find((each) => each.name === name && each.protocol === protocol);
     return target?.settings ?? null;

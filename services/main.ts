@@ -205,8 +205,8 @@ async function startGateway(
   const edge = await startEdge({
     socketPath: edgeSocket(runDir, worker),
     checkpoint,
-    requests: (listener) => {
-      const engine = engines.get(live.listeners.get(listener)?.settings.protocol ?? '');
+    requests: (listener, target) => {
+      const engine = engines.get(live.protocolOf(listener, target));
       return engine?.takes === 'requests' ? engine : null;
     },
     log,

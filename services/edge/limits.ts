@@ -1,6 +1,6 @@
 /**
  * A Check for an HTTP request holds its headers (60 KiB at most, envoy/limits.ts) and its body (4 MiB at most,
- * services/protocols/http/limits.ts), and what is around them.
+ * services/protocols/requests/limits.ts), and what is around them.
  */
 export const maxMessageBytes = 4 * 1024 * 1024 + 128 * 1024;
 

@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
 import { InvariantError, messageOf } from '../core/model/errors.ts';
-import type { ListenerName } from '../core/model/ids.ts';
+import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
 import type { RequestEngine } from '../protocols/protocol.ts';
 import { clearStaleSocket } from '../protocols/unix-socket.ts';
@@ -31,8 +31,8 @@ export interface EdgeOptions {
   /** A unix socket, in a folder that only this user may enter. */
   readonly socketPath: string;
   readonly checkpoint: Pick<Checkpoint, 'admit'>;
-  /** Who decides on requests that come in by this listener; null when its clients' connections are passed on as they are. */
-  requests(listener: ListenerName): RequestEngine | null;
+  /** Who decides on requests for this target that come in by this listener; null when its clients' connections are passed on as they are. */
+  requests(listener: ListenerName, target: TargetName | null): RequestEngine | null;
   readonly log: Logger;
 }
 

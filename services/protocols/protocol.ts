@@ -157,6 +157,8 @@ export interface ListenerFault {
 /** A protocol: everything that the rest of the gateway knows about it. */
 export interface Protocol<Target = unknown> {
   readonly name: string;
+  /** What clients speak on the listeners that lead to its targets: its own name, but for what is spoken over HTTP. */
+  readonly listeners: string;
   readonly policy: PolicyWords;
   /** The section of a target in sallyport.yaml, beside `name` and `protocol`. */
   targetSchema(parts: ConfigParts): z.ZodType<Target>;

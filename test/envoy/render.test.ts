@@ -11,7 +11,7 @@ import type {
   ListenerSettings,
   TargetSettings,
 } from '../../services/core/model/settings.ts';
-import type { HttpTarget } from '../../services/protocols/http/target.ts';
+import type { RequestTarget } from '../../services/protocols/requests/target.ts';
 import { type KeyPair, makeAuthority } from '../servers/certificates.ts';
 import { envoyBinary, gatewaySettings, listenerSettings, makeSocketDir, served } from '../servers/envoy.ts';
 import { expectGolden } from './golden.ts';
@@ -21,9 +21,10 @@ const runDir = '/var/lib/sallyport/run';
 /** Private keys as they are told apart in golden files; Envoy refuses them, so the other tests bring real ones. */
 const pem = (what: string): string => `-----BEGIN ${what}-----\nAAAA\n-----END ${what}-----\n`;
 
-const httpTarget = (name: string, changes: Partial<HttpTarget> = {}): TargetSettings => ({
+const httpTarget = (name: string, changes: Partial<RequestTarget> = {}): TargetSettings => ({
   name: targetName(name),
   protocol: 'http',
+  listeners: 'http',
   settings: {
     host: `${name}.internal`,
     port: 443,
@@ -34,7 +35,7 @@ const httpTarget = (name: string, changes: Partial<HttpTarget> = {}): TargetSett
     maxBodyBytes: 1_048_576,
     connectTimeoutMs: 5_000,
     ...changes,
-  } satisfies HttpTarget,
+  } satisfies RequestTarget,
 });
 
 const http = (changes: Partial<ListenerSettings> = {}): ListenerSettings =>
@@ -61,7 +62,7 @@ const overTls = (authority: KeyPair, listener: KeyPair, own: KeyPair): Served =>
       },
     }),
     httpTarget('crm', { host: '10.0.0.8', port: 8080, authority: '10.0.0.8:8080' }),
-    { name: targetName('shop'), protocol: 'postgres', settings: {} },
+    { name: targetName('shop'), protocol: 'postgres', listeners: 'postgres', settings: {} },
   ],
 });
 const forEyes: KeyPair = { certificate: pem('CERTIFICATE'), key: pem('PRIVATE KEY') };

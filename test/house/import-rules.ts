@@ -48,10 +48,20 @@ export const rules: readonly IForbiddenRuleType[] = [
     },
   },
   {
+    // shell/ is what kubernetes and ssh read, requests/ what http and kubernetes are decided by; neither is a protocol.
     name: 'no-protocol-imports-another',
     severity: 'error',
     from: { path: folderOfProtocols },
-    to: { path: folderOfProtocols, pathNot: ['^services/protocols/$1/', '^services/protocols/shell/'] },
+    to: {
+      path: folderOfProtocols,
+      pathNot: ['^services/protocols/$1/', '^services/protocols/(shell|requests)/'],
+    },
+  },
+  {
+    name: 'what-protocols-share-imports-no-protocol',
+    severity: 'error',
+    from: { path: '^services/protocols/(shell|requests)/' },
+    to: { path: folderOfProtocols, pathNot: ['^services/protocols/(shell|requests)/'] },
   },
   {
     name: 'edge-and-console-do-not-import-each-other',

@@ -33,10 +33,15 @@ export function adviceFor(
     ),
     ...certificateAdvice(settings),
     ...consoleAdvice(settings),
-    ...settings.targets.flatMap(({ protocol }, index) =>
-      settings.gateway.listeners.some((listener) => listener.protocol === protocol)
+    ...settings.targets.flatMap(({ listeners }, index) =>
+      settings.gateway.listeners.some(({ protocol }) => protocol === listeners)
         ? []
-        : [warning(['targets', index, 'protocol'], 'no listener speaks it, so nobody can reach this target')],
+        : [
+            warning(
+              ['targets', index, 'protocol'],
+              `no listener speaks ${listeners}, so nobody can reach this target`,
+            ),
+          ],
     ),
     ...(settings.policyFiles.length === 0
       ? [warning(['policies'], 'there are none, and what no rule allows is refused: everything will be')]
@@ -68,8 +73,8 @@ function listenerAdvice(
       warning([...path, 'idleTimeout'], 'is short: a connection that waits for an approval has no traffic'),
     );
   }
-  if (!targets.some(({ protocol }) => protocol === listener.protocol)) {
-    advice.push(warning([...path, 'protocol'], 'no target speaks it, so this listener leads nowhere'));
+  if (!targets.some(({ listeners }) => listeners === listener.protocol)) {
+    advice.push(warning([...path, 'protocol'], 'no target is reached by it, so this listener leads nowhere'));
   }
   const oauthFault = listener.oauth === null ? null : libpqFault(listener.oauth);
   if (oauthFault !== null) advice.push(warning([...path, 'oauth', 'issuer'], oauthFault));

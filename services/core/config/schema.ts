@@ -20,7 +20,7 @@ import { type TargetProtocol, targetsSchema } from './sections/targets.ts';
 /** sallyport.yaml -> `Settings`. What concerns several places of the file at once is in `whole-file.ts`. */
 export function configSchema(protocols: readonly TargetProtocol[], references: References) {
   const parts = configParts(references);
-  const names = protocols.map(({ name }) => name);
+  const names = protocols.filter(({ name, listeners }) => name === listeners).map(({ name }) => name);
   return z
     .strictObject({
       gateway: gatewaySchema(parts, references, names),

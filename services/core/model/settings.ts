@@ -129,6 +129,8 @@ export interface CertificateRule {
 export interface TargetSettings {
   readonly name: TargetName;
   readonly protocol: string;
+  /** The protocol of the listeners that lead to it. */
+  readonly listeners: string;
   /** Of the shape that the protocol's `targetSchema` gives; only the protocol looks inside. */
   readonly settings: unknown;
 }

@@ -1,7 +1,7 @@
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Checkpoint } from '../../core/checkpoint/contract.ts';
 import { sourceText } from '../../core/model/address.ts';
-import type { ListenerName } from '../../core/model/ids.ts';
+import type { ListenerName, TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { RequestEngine } from '../../protocols/protocol.ts';
 import {
@@ -22,8 +22,8 @@ type Check = (
 
 export interface AuthorizationParts {
   readonly checkpoint: Pick<Checkpoint, 'admit'>;
-  /** Who decides on requests that come in by this listener; null when its clients' connections are passed on as they are. */
-  requests(listener: ListenerName): RequestEngine | null;
+  /** Who decides on requests for this target that come in by this listener; null when its clients' connections are passed on as they are. */
+  requests(listener: ListenerName, target: TargetName | null): RequestEngine | null;
   readonly log: Logger;
 }
 
@@ -32,10 +32,10 @@ export function authorization({ checkpoint, requests, log }: AuthorizationParts)
   return {
     Check(call, answer) {
       const question = readCheckRequest(call.request, call.metadata);
-      const listener = question.kind === 'request' ? question.request.listener : null;
-      const engine = listener === null ? null : requests(listener);
-      if (question.kind === 'request' && engine !== null) {
-        return checkRequest(call, answer, question, engine);
+      if (question.kind === 'request') {
+        const { listener, route } = question.request;
+        const engine = requests(listener, route?.target ?? null);
+        if (engine !== null) return checkRequest(call, answer, question, engine);
       }
       return answer(null, checkConnection(question));
     },

@@ -1,6 +1,6 @@
 import type { Effect } from '../../core/model/action.ts';
-import type { CanonicalPath } from './canonical-path.ts';
-import type { Query } from './query.ts';
+import type { CanonicalPath } from '../requests/canonical-path.ts';
+import type { Query } from '../requests/query.ts';
 
 /** `connect` is a session's; the others are the methods of RFC 9110 section 9 and RFC 5789 that a target can be asked with. */
 export const verbs = ['connect', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;

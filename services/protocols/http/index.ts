@@ -1,14 +1,16 @@
 import type { Protocol } from '../protocol.ts';
+import { RequestsEngine } from '../requests/engine.ts';
+import { type RequestTarget, requestTargetSchema } from '../requests/target.ts';
 import { createAnalyst } from './analyst.ts';
-import { HttpEngine } from './engine.ts';
+import { HttpLanguage } from './language.ts';
 import { httpPolicy } from './policy.ts';
-import { type HttpTarget, httpTargetSchema } from './target.ts';
 
 /** HTTP/1.1 and HTTP/2, which Envoy speaks; each request is asked about before it is forwarded. */
-export const http: Protocol<HttpTarget> = {
+export const http: Protocol<RequestTarget> = {
   name: 'http',
+  listeners: 'http',
   policy: httpPolicy,
-  targetSchema: httpTargetSchema,
+  targetSchema: requestTargetSchema,
   listenerFault({ oauth, tls }) {
     if (oauth !== null) return { path: ['oauth'], message: 'belongs to listeners that speak postgres' };
     if (tls !== null && !tls.required) {
@@ -19,6 +21,6 @@ export const http: Protocol<HttpTarget> = {
     }
     return null;
   },
-  createEngine: (services) => new HttpEngine(services),
+  createEngine: (services) => new RequestsEngine(new HttpLanguage(), services),
   createAnalyst,
 };

@@ -1,13 +1,13 @@
 /** From a request to what it would do: bytes to action, once for all requests that are alike. */
 import { LRUCache } from 'lru-cache';
-import type { Intent, Parameter, Unacceptable } from '../../core/model/action.ts';
+import type { Intent, Unacceptable } from '../../core/model/action.ts';
 import type { TargetName } from '../../core/model/ids.ts';
 import type { Header } from '../request.ts';
-import { readPath } from './canonical-path.ts';
+import { readPath } from '../requests/canonical-path.ts';
+import { readQuery } from '../requests/query.ts';
 import { type HttpEffect, methodOf, verbs } from './effect.ts';
 import { boundLines, overrideAmong } from './headers.ts';
 import { maxHeaders, maxRememberedIntents } from './limits.ts';
-import { readQuery } from './query.ts';
 
 export interface RequestText {
   readonly target: TargetName;
@@ -158,19 +158,4 @@ function valuesByName(headers: readonly Header[]): ReadonlyMap<string, readonly 
     else known.push(value);
   }
   return values;
-}
-
-/** The body as a parameter beside the text: approvers read it when it is text, and the digest of a hold is over its bytes. */
-export function bodyParameters(body: Buffer): readonly Parameter[] {
-  if (body.length === 0) return [];
-  return [{ text: textOf(body) ?? `${body.length} bytes that are no text`, bound: body }];
-}
-
-function textOf(body: Buffer): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    // Not UTF-8: then it is no text.
-    return null;
-  }
 }

@@ -7,6 +7,7 @@ import { type PostgresTarget, postgresTargetSchema } from './target.ts';
 /** PostgreSQL, frontend/backend protocol 3.0 and 3.2. */
 export const postgres: Protocol<PostgresTarget> = {
   name: 'postgres',
+  listeners: 'postgres',
   policy: postgresPolicy,
   targetSchema: postgresTargetSchema,
   createEngine: (services) => new PostgresEngine(services),

@@ -63,6 +63,7 @@ describe('the smallest config', () => {
         {
           name: 'shop',
           protocol: 'postgres',
+          listeners: 'postgres',
           settings: {
             host: 'db.internal',
             port: 5432,
@@ -190,6 +191,7 @@ describe('a config with every key', () => {
         {
           name: 'shop',
           protocol: 'postgres',
+          listeners: 'postgres',
           settings: {
             host: 'db.internal',
             port: 5433,
@@ -201,6 +203,7 @@ describe('a config with every key', () => {
         {
           name: 'billing',
           protocol: 'http',
+          listeners: 'http',
           settings: { url: 'https://billing.internal', maxBody: 524_288 },
         },
       ],
@@ -352,8 +355,8 @@ describe('warnings', () => {
   test('targets and listeners that do not meet', () => {
     const { told } = warn(smallest.replace('protocol: postgres\n      port', 'protocol: http\n      port'));
     expect(told).toEqual([
-      '4:17: warning: gateway.listeners[0].protocol: no target speaks it, so this listener leads nowhere',
-      '13:15: warning: targets[0].protocol: no listener speaks it, so nobody can reach this target',
+      '4:17: warning: gateway.listeners[0].protocol: no target is reached by it, so this listener leads nowhere',
+      '13:15: warning: targets[0].protocol: no listener speaks postgres, so nobody can reach this target',
     ]);
   });
 

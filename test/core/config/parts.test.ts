@@ -7,8 +7,9 @@ import { postgresTargetSchema } from '../../../services/protocols/postgres/targe
 import type * as protocol from '../../../services/protocols/protocol.ts';
 import { folderWith } from './folder.ts';
 
-const postgres: Pick<protocol.Protocol, 'name' | 'targetSchema'> = {
+const postgres: Pick<protocol.Protocol, 'name' | 'listeners' | 'targetSchema'> = {
   name: 'postgres',
+  listeners: 'postgres',
   targetSchema: postgresTargetSchema,
 };
 

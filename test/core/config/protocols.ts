@@ -6,6 +6,7 @@ import type { TargetProtocol } from '../../../services/core/config/sections/targ
 export const protocols: readonly TargetProtocol[] = [
   {
     name: 'postgres',
+    listeners: 'postgres',
     targetSchema: (parts: ConfigParts) =>
       z
         .strictObject({
@@ -44,6 +45,7 @@ export const protocols: readonly TargetProtocol[] = [
   },
   {
     name: 'http',
+    listeners: 'http',
     targetSchema: (parts: ConfigParts) =>
       z.strictObject({
         url: z

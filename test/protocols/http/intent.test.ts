@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { targetName } from '../../../services/core/model/ids.ts';
-import { bodyFault } from '../../../services/protocols/http/body.ts';
 import { strippedNames } from '../../../services/protocols/http/headers.ts';
-import { bodyParameters, Intents } from '../../../services/protocols/http/intent.ts';
+import { Intents } from '../../../services/protocols/http/intent.ts';
+import { overridesMethod } from '../../../services/protocols/http/method-override.ts';
 import type { Header } from '../../../services/protocols/request.ts';
 
 const headers = (written: Readonly<Record<string, string>>): readonly Header[] =>
@@ -92,29 +92,14 @@ test('more headers than anybody sends', () => {
   expect(intentOf(many).unacceptable).toMatchObject({ reason: 'too-large' });
 });
 
-test.each<[Readonly<Record<string, string>>, string, string | null]>([
-  [{ 'content-length': '3' }, 'abc', null],
-  [{ 'content-length': '4' }, 'abc', 'unparsable'],
-  [{}, 'x'.repeat(65), 'too-large'],
-  [{}, 'x'.repeat(64), null],
-  [{ 'x-envoy-auth-partial-body': 'true' }, 'abc', 'too-large'],
-  [{ 'x-envoy-auth-partial-body': 'false' }, 'abc', null],
-  [{ 'content-type': 'application/x-www-form-urlencoded' }, 'a&_Method=p', 'unsupported'],
-  [{ 'content-type': 'application/x-www-form-urlencoded' }, '%5fmethod', 'unsupported'],
-  [{ 'content-type': 'application/x-www-form-urlencoded' }, 'x_method=a', null],
-  [{ 'content-type': 'multipart/form-data; boundary=x' }, 'name=_method', 'unsupported'],
-  [{ 'content-type': 'application/json; charset=utf-16' }, '{}', 'unsupported'],
-  [{ 'content-type': 'application/json; Charset="UTF-8"' }, '{}', null],
-])('%j with body %j: %p', (written, body, reason) => {
-  expect(bodyFault(headers(written), Buffer.from(body), 64)?.reason ?? null).toBe(reason);
-});
-
-test('a body is shown when it is text, and bound by its bytes', () => {
-  expect(bodyParameters(Buffer.from('{"a":1}'))).toEqual([
-    { text: '{"a":1}', bound: Buffer.from('{"a":1}') },
-  ]);
-  expect(bodyParameters(Buffer.from([0xff, 0]))).toMatchObject([{ text: '2 bytes that are no text' }]);
-  expect(bodyParameters(Buffer.alloc(0))).toEqual([]);
+test.each<[string, string, boolean]>([
+  ['application/x-www-form-urlencoded', 'a&_Method=p', true],
+  ['application/x-www-form-urlencoded', '%5fmethod', true],
+  ['application/x-www-form-urlencoded', 'x_method=a', false],
+  ['multipart/form-data; boundary=x', 'name=_method', true],
+  ['application/json', '_method=p', false],
+])('%s with %j overrides the method: %p', (type, body, overrides) => {
+  expect(overridesMethod(headers({ 'content-type': type }), Buffer.from(body))).toBe(overrides);
 });
 
 test('what is taken off: the client’s credentials, and its word for who it is', () => {

@@ -7,6 +7,8 @@ import type { ConfigParts } from '../parts.ts';
 /** What config asks of a protocol; `Protocol` in `protocols/protocol.ts` has it. */
 export interface TargetProtocol {
   readonly name: string;
+  /** What clients speak on the listeners that lead to its targets. */
+  readonly listeners: string;
   /** A strict object without `name` and `protocol`, which stand beside its keys. */
   targetSchema(parts: ConfigParts): z.ZodType;
   /** What of a listener's settings does not go with the protocol; null when all does. */
@@ -17,11 +19,14 @@ export interface TargetProtocol {
 
 export function targetsSchema(parts: ConfigParts, protocols: readonly TargetProtocol[]) {
   const targets = protocols.map((protocol) =>
-    z
-      .intersection(headSchema(protocol.name), protocol.targetSchema(parts))
-      .transform(
-        ({ name, protocol, ...settings }): TargetSettings => ({ name: targetName(name), protocol, settings }),
-      ),
+    z.intersection(headSchema(protocol.name), protocol.targetSchema(parts)).transform(
+      ({ name, protocol: speaks, ...settings }): TargetSettings => ({
+        name: targetName(name),
+        protocol: speaks,
+        listeners: protocol.listeners,
+        settings,
+      }),
+    ),
   );
   return z.array(z.union(targets)).min(1).meta({ description: 'What can be reached through this gateway' });
 }

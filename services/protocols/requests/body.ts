@@ -1,8 +1,7 @@
-import type { Unacceptable } from '../../core/model/action.ts';
+import type { Parameter, Unacceptable } from '../../core/model/action.ts';
 import type { Header } from '../request.ts';
-import { methodInForm } from './intent.ts';
 
-/** What of a body, beside all that its intent says, keeps the request from being decided on; null when nothing does. */
+/** What keeps a body from being decided on, whatever it says; null when nothing does. */
 export function bodyFault(
   headers: readonly Header[],
   body: Buffer,
@@ -25,14 +24,12 @@ export function bodyFault(
     };
   }
   const charset = charsetOf(headers);
-  if (body.length > 0 && charset !== null && !readable.has(charset)) {
-    return {
-      reason: 'unsupported',
-      message: `Refused: the body's charset ${JSON.stringify(charset)} is not carried.`,
-      hint: 'Send it in UTF-8.',
-    };
-  }
-  return overridesMethod(headers, body) ? methodInForm : null;
+  if (body.length === 0 || charset === null || readable.has(charset)) return null;
+  return {
+    reason: 'unsupported',
+    message: `Refused: the body's charset ${JSON.stringify(charset)} is not carried.`,
+    hint: 'Send it in UTF-8.',
+  };
 }
 
 /** In which ASCII is ASCII: in UTF-7 and UTF-16 the target reads other words than rules and approvers do. */
@@ -46,20 +43,17 @@ function charsetOf(headers: readonly Header[]): string | null {
 const isPartial = ({ name, value }: Header): boolean =>
   name === 'x-envoy-auth-partial-body' && value !== 'false';
 
-/** A form's field `_method`, by which Rails, Laravel and others run another method. */
-function overridesMethod(headers: readonly Header[], body: Buffer): boolean {
-  const type = headers.find(({ name }) => name === 'content-type')?.value.toLowerCase() ?? '';
-  if (type.includes('multipart/')) return /name\s*=\s*"?_method\b/i.test(body.toString('latin1'));
-  if (!type.includes('x-www-form-urlencoded')) return false;
-  return body
-    .toString('latin1')
-    .split(/[&;]/)
-    .some((part) => /^_method$/i.test(formName(part)));
+/** The body as a parameter beside the text: approvers read it when it is text, and the digest of a hold is over its bytes. */
+export function bodyParameters(body: Buffer): readonly Parameter[] {
+  if (body.length === 0) return [];
+  return [{ text: textOf(body) ?? `${body.length} bytes that are no text`, bound: body }];
 }
 
-function formName(part: string): string {
-  const [written = ''] = part.split('=');
-  return written.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+function textOf(body: Buffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    // Not UTF-8: then it is no text.
+    return null;
+  }
 }

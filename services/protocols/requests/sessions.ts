@@ -8,12 +8,15 @@ import type { SessionTrace } from '../../core/model/telemetry.ts';
 import type { EngineServices } from '../protocol.ts';
 import type { ArrivedRequest, RequestRoute } from '../request.ts';
 import { maxRevoked, revokedMs, sessionIdleMs } from './limits.ts';
-import type { HttpTarget } from './target.ts';
+import type { RequestTarget } from './target.ts';
 
-type Services = Pick<EngineServices<HttpTarget>, 'checkpoint' | 'telemetry' | 'clock' | 'log' | 'tellOthers'>;
+type Services = Pick<
+  EngineServices<RequestTarget>,
+  'checkpoint' | 'telemetry' | 'clock' | 'log' | 'tellOthers'
+>;
 
 /** A session while it is open. */
-export interface HttpSession {
+export interface RequestSession {
   readonly gate: CheckpointSession;
   readonly trace: SessionTrace | null;
   /** Why the gateway has ended it; what still waits in it is refused with this. */
@@ -23,7 +26,7 @@ export interface HttpSession {
   leave(): void;
 }
 
-class OpenSession implements HttpSession {
+class OpenSession implements RequestSession {
   readonly gate: CheckpointSession;
   readonly trace: SessionTrace | null;
   readonly key: string;
@@ -66,18 +69,20 @@ class OpenSession implements HttpSession {
 }
 
 export class Sessions {
+  readonly #protocol: string;
   readonly #services: Services;
   readonly #open = new Map<string, OpenSession>();
   /** By revocation key, until when (monotonic), with what is said. */
   readonly #revoked = new Map<string, { readonly untilMs: number; readonly deny: Deny }>();
   readonly #identities = new WeakMap<Principal, string>();
 
-  constructor(services: Services) {
+  constructor(protocol: string, services: Services) {
+    this.#protocol = protocol;
     this.#services = services;
   }
 
   /** The session that the request belongs to; a new one, where the policy has nothing against it. */
-  of(principal: Principal, { listener, source }: ArrivedRequest, route: RequestRoute): HttpSession | Deny {
+  of(principal: Principal, { listener, source }: ArrivedRequest, route: RequestRoute): RequestSession | Deny {
     const identity = this.#identityOf(principal);
     const { target } = route;
     const revocationKey = digest([principal.issuer, principal.credentialId, target]);
@@ -89,7 +94,7 @@ export class Sessions {
     if (known !== undefined) return known;
     const { checkpoint, telemetry, clock } = this.#services;
     const gate = checkpoint.openSession({
-      protocol: 'http',
+      protocol: this.#protocol,
       listener,
       source,
       principal,
@@ -98,7 +103,7 @@ export class Sessions {
     });
     if ('kind' in gate) return gate;
     const trace = telemetry.enabled
-      ? telemetry.session({ protocol: 'http', listener, source, target, principal, session: gate.id })
+      ? telemetry.session({ protocol: this.#protocol, listener, source, target, principal, session: gate.id })
       : null;
     trace?.opened({});
     const session = new OpenSession({ gate, trace, key, revocationKey, clock });

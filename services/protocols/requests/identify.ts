@@ -7,10 +7,10 @@ import { Secret } from '../../core/model/secret.ts';
 import type { EngineServices } from '../protocol.ts';
 import type { ArrivedRequest } from '../request.ts';
 import { maxAuthorizationCharacters } from './limits.ts';
-import type { HttpTarget } from './target.ts';
+import type { RequestTarget } from './target.ts';
 
 type Services = Pick<
-  EngineServices<HttpTarget>,
+  EngineServices<RequestTarget>,
   'identity' | 'checkpoint' | 'telemetry' | 'clock' | 'tls' | 'readCertificate'
 >;
 

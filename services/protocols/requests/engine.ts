@@ -5,14 +5,12 @@ import type { ActionId } from '../../core/model/ids.ts';
 import type { ActionTrace } from '../../core/model/telemetry.ts';
 import type { EngineNews, EngineServices, RequestEngine } from '../protocol.ts';
 import type { ArrivedRequest, RequestAnswer } from '../request.ts';
-import { bodyFault } from './body.ts';
+import { bodyFault, bodyParameters } from './body.ts';
 import { credentialHeaders } from './credential.ts';
-import { strippedNames } from './headers.ts';
 import { identify } from './identify.ts';
-import { bodyParameters, Intents } from './intent.ts';
-import { problemAnswer } from './problem.ts';
-import { type HttpSession, Sessions } from './sessions.ts';
-import type { HttpTarget } from './target.ts';
+import type { RefusalContext, RequestLanguage, RoutedRequest } from './language.ts';
+import { type RequestSession, Sessions } from './sessions.ts';
+import type { RequestTarget } from './target.ts';
 
 const deny = (reason: Deny['reason'], message: string, hint: string): Deny => ({
   kind: 'deny',
@@ -30,31 +28,34 @@ const trailUnavailable = deny(
   "Nothing was sent to the target. Try again later; the gateway's operators see this as an alarm.",
 );
 
+const noBody = Buffer.alloc(0);
+
 /** A request on its way, once it is known who asks for what. */
-interface Asked {
-  readonly request: ArrivedRequest;
-  readonly target: HttpTarget;
-  readonly session: HttpSession;
+interface Asked<Target> {
+  readonly request: RoutedRequest;
+  readonly target: Target;
+  readonly session: RequestSession;
   readonly intent: Intent;
   readonly trace: ActionTrace | null;
   readonly startedAtMs: number;
 }
 
-/** All HTTP requests of one process: decides on each of them before Envoy forwards it. */
-export class HttpEngine implements RequestEngine {
+/** All requests of one protocol in one process: decides on each of them before Envoy forwards it. */
+export class RequestsEngine<Target extends RequestTarget> implements RequestEngine {
   readonly takes = 'requests';
-  readonly #services: EngineServices<HttpTarget>;
+  readonly #language: RequestLanguage<Target>;
+  readonly #services: EngineServices<Target>;
   readonly #sessions: Sessions;
-  readonly #intents = new Intents();
   /** Withdraws or defers what waits for a person. */
   readonly #waiting = new Set<{ defer(): void }>();
   readonly #drained = Promise.withResolvers<void>();
   #requests = 0;
   #draining = false;
 
-  constructor(services: EngineServices<HttpTarget>) {
+  constructor(language: RequestLanguage<Target>, services: EngineServices<Target>) {
+    this.#language = language;
     this.#services = services;
-    this.#sessions = new Sessions(services);
+    this.#sessions = new Sessions(language.protocol, services);
   }
 
   async check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
@@ -87,52 +88,48 @@ export class HttpEngine implements RequestEngine {
   async #check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
     const { checkpoint, clock } = this.#services;
     const startedAtMs = clock.monotonicMs();
-    if (this.#draining) return problemAnswer(shuttingDown);
+    if (this.#draining) return this.#turnedAway(shuttingDown);
     const { source, listener, route } = request;
     const turnedAway = checkpoint.admit(source, listener);
-    if (turnedAway !== null) return problemAnswer(turnedAway);
+    if (turnedAway !== null) return this.#turnedAway(turnedAway);
     const principal = await identify(this.#services, request);
-    if ('reason' in principal) return problemAnswer(principal);
+    if ('reason' in principal) return this.#turnedAway(principal);
     const target = route === null ? null : this.#services.target(route.target);
     if (route === null || target === null) {
-      const unknown = unknownTarget(request);
+      const unknown = unknownTarget(request, this.#language.whereTargetsAre);
       checkpoint.loginRefused(
         { source, listener, principal, target: null },
         'unknown-target',
         unknown.message,
       );
-      return problemAnswer(unknown);
+      return this.#turnedAway(unknown);
     }
     const session = this.#sessions.of(principal, request, route);
-    if ('kind' in session) return problemAnswer(session);
-    const intent = this.#intentOf(request, target, session.gate.obligations);
+    if ('kind' in session) return this.#turnedAway(session);
+    const routed = { ...request, route, targetPath: request.path.slice(route.prefix.length) };
     const trace = session.trace?.action(request.method) ?? null;
     session.enter();
     try {
-      return await this.#decide({ request, target, session, intent, trace, startedAtMs }, hungUp);
+      const intent = await this.#intentOf(routed, target, session.gate.obligations);
+      return await this.#decide({ request: routed, target, session, intent, trace, startedAtMs }, hungUp);
     } finally {
       session.leave();
     }
   }
 
-  #intentOf(request: ArrivedRequest, target: HttpTarget, obligations: Obligations | null): Intent {
-    const { method, host, headers, body, route } = request;
-    const intent = this.#intents.of({
-      authority: target.authority,
-      // The route is there, or there would be no target.
-      target: (route as NonNullable<typeof route>).target,
-      method,
-      host,
-      path: request.path.slice(route?.prefix.length ?? 0),
-      headers,
-      overwritten: new Set(credentialHeaders(target.credential).map(({ name }) => name)),
-    });
-    if (intent.unacceptable !== null) return intent;
-    const fault = unkept(obligations) ?? bodyFault(headers, body, target.maxBodyBytes);
-    return fault === null ? intent : { ...intent, effects: [], opaque: [], unacceptable: fault };
+  #turnedAway(deny: Deny): RequestAnswer {
+    return this.#language.refuse(deny, {});
   }
 
-  async #decide(asked: Asked, hungUp: AbortSignal): Promise<RequestAnswer> {
+  async #intentOf(request: RoutedRequest, target: Target, obligations: Obligations | null): Promise<Intent> {
+    const fault = unkept(obligations) ?? bodyFault(request.headers, request.body, target.maxBodyBytes);
+    if (fault === null) return this.#language.read(request, target);
+    // The record says what was asked for; nobody reads a body that is not whole.
+    const intent = await this.#language.read({ ...request, body: noBody }, target);
+    return { ...intent, effects: [], opaque: [], unacceptable: intent.unacceptable ?? fault };
+  }
+
+  async #decide(asked: Asked<Target>, hungUp: AbortSignal): Promise<RequestAnswer> {
     const { request, session, intent, trace } = asked;
     const { gate } = session;
     trace?.phase('analysis');
@@ -157,12 +154,12 @@ export class HttpEngine implements RequestEngine {
   }
 
   async #hold(
-    { session, request, intent }: Asked,
+    { session, request, intent }: Asked<Target>,
     held: HeldSubmission,
     hungUp: AbortSignal,
   ): Promise<Settlement> {
     const { gate } = session;
-    const pending = gate.hold(held, () => Promise.resolve(this.#revalidated(request, intent)));
+    const pending = gate.hold(held, () => this.#revalidated(request, intent));
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>
@@ -184,22 +181,22 @@ export class HttpEngine implements RequestEngine {
   }
 
   /** What it would do by the config as it is now. */
-  #revalidated(request: ArrivedRequest, intent: Intent): Intent {
+  async #revalidated(request: RoutedRequest, intent: Intent): Promise<Intent> {
     const target = this.#services.target(intent.target);
     return target === null ? { ...intent, versions: [] } : this.#intentOf(request, target, null);
   }
 
   #refuse(
-    { session, trace, request }: Asked,
+    { session, trace, request }: Asked<Target>,
     action: ActionId,
     refusal: Deny,
-    more: Pick<NonNullable<Parameters<typeof problemAnswer>[1]>, 'hold'> = {},
+    more: Pick<RefusalContext, 'hold'> = {},
   ): RequestAnswer {
     trace?.end(null);
-    return problemAnswer(refusal, { ...more, notes: notes(session, action, request) });
+    return this.#language.refuse(refusal, { ...more, notes: notes(session, action, request) });
   }
 
-  async #release(asked: Asked, action: ActionId): Promise<RequestAnswer> {
+  async #release(asked: Asked<Target>, action: ActionId): Promise<RequestAnswer> {
     const { session, trace, request, target, startedAtMs } = asked;
     const { clock } = this.#services;
     const written = await recorded(session);
@@ -212,16 +209,17 @@ export class HttpEngine implements RequestEngine {
     const obstacle = written ? session.ended : trailUnavailable;
     if (obstacle !== null) {
       ended('cut-off');
-      return problemAnswer(obstacle, { notes: notes(session, action, request) });
+      return this.#language.refuse(obstacle, { notes: notes(session, action, request) });
     }
     trace?.phase('upstream');
     trace?.sent();
     ended('forwarded');
-    const set = credentialHeaders(target.credential);
+    const forwarded = this.#language.forwarded(request);
+    const set = [...forwarded.set, ...credentialHeaders(target.credential)];
     const setNames = new Set(set.map(({ name }) => name));
     return {
       kind: 'pass',
-      remove: strippedNames(request.headers).filter((name) => !setNames.has(name)),
+      remove: forwarded.remove.filter((name) => !setNames.has(name)),
       set,
       notes: notes(session, action, request),
     };
@@ -242,20 +240,20 @@ const unkept = (obligations: Obligations | null): Unacceptable | null =>
         hint: 'Ask the people who run this gateway for a policy without it.',
       };
 
-const recorded = ({ gate }: HttpSession): Promise<boolean> =>
+const recorded = ({ gate }: RequestSession): Promise<boolean> =>
   new Promise((resolve) => {
     gate.afterRecord({ committed: () => resolve(true), notCommitted: () => resolve(false) });
   });
 
-const unknownTarget = ({ route }: ArrivedRequest): Deny =>
+const unknownTarget = ({ route }: ArrivedRequest, whereTargetsAre: string): Deny =>
   deny(
     'unknown-target',
     route === null ? 'no target has this host name or path.' : `there is no target ${route.target}.`,
-    'A target is reached as /t/NAME/ and then its own path, or by a host name of its own. Ask the people who run this gateway for its name.',
+    `${whereTargetsAre} Ask the people who run this gateway for its name.`,
   );
 
-const notes = ({ gate }: HttpSession, action: ActionId, { route }: ArrivedRequest) => ({
+const notes = ({ gate }: RequestSession, action: ActionId, { route }: RoutedRequest) => ({
   session: gate.id,
   action,
-  target: route?.target ?? '',
+  target: route.target,
 });

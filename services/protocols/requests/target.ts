@@ -11,14 +11,14 @@ export type TargetCredential =
   | { readonly kind: 'basic'; readonly user: string; readonly password: Secret }
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret };
 
-/** An HTTP API behind the gateway. */
-export interface HttpTarget {
+/** A server behind the gateway to which Envoy forwards requests. */
+export interface RequestTarget {
   readonly host: string;
   readonly port: number;
   /** As it stands in `Host`: with the port, unless that is the scheme's own. */
   readonly authority: string;
   /** Null: plain HTTP. */
-  readonly tls: HttpTargetTls | null;
+  readonly tls: TargetTls | null;
   /** Host names of the gateway that are this target's alone, in lower case. */
   readonly hosts: readonly string[];
   readonly credential: TargetCredential;
@@ -26,7 +26,7 @@ export interface HttpTarget {
   readonly connectTimeoutMs: number;
 }
 
-export interface HttpTargetTls {
+export interface TargetTls {
   /** PEM; the CAs that Node comes with when null. */
   readonly ca: string | null;
   /** The gateway's own, PEM. */
@@ -89,8 +89,8 @@ const credentialSchema = (parts: ConfigParts) =>
       return header === undefined ? { kind: 'none' } : { kind: 'header', ...header };
     });
 
-/** The keys of an HTTP target in sallyport.yaml. */
-export const httpTargetSchema = (parts: ConfigParts): z.ZodType<HttpTarget> =>
+/** The keys of such a target in sallyport.yaml. */
+export const requestTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget> =>
   z
     .strictObject({
       url: z
@@ -138,7 +138,7 @@ export const httpTargetSchema = (parts: ConfigParts): z.ZodType<HttpTarget> =>
       path: ['hosts'],
       error: 'must not name a host twice',
     })
-    .transform(({ url, hosts, credential, tls, maxBody, connectTimeout }): HttpTarget => {
+    .transform(({ url, hosts, credential, tls, maxBody, connectTimeout }): RequestTarget => {
       const { protocol, hostname, port, host } = new URL(url);
       const https = protocol === 'https:';
       return {

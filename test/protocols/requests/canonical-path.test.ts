@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { readPath } from '../../../services/protocols/http/canonical-path.ts';
+import { readPath } from '../../../services/protocols/requests/canonical-path.ts';
 
 const segmentsOf = (path: string): readonly string[] | string => {
   const read = readPath(path);

@@ -1,0 +1,36 @@
+import type { Intent } from '../../core/model/action.ts';
+import { credentialHeaders } from '../requests/credential.ts';
+import type { RequestLanguage, RoutedRequest } from '../requests/language.ts';
+import type { RequestTarget } from '../requests/target.ts';
+import { strippedNames } from './headers.ts';
+import { Intents, methodInForm } from './intent.ts';
+import { overridesMethod } from './method-override.ts';
+import { problemAnswer } from './problem.ts';
+
+/** HTTP as its own protocol: methods on paths, and refusals as problem documents. */
+export class HttpLanguage implements RequestLanguage<RequestTarget> {
+  readonly protocol = 'http';
+  readonly whereTargetsAre =
+    'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
+  readonly refuse = problemAnswer;
+  readonly #intents = new Intents();
+
+  read(request: RoutedRequest, target: RequestTarget): Intent {
+    const { method, host, headers, body, route, targetPath } = request;
+    const intent = this.#intents.of({
+      authority: target.authority,
+      target: route.target,
+      method,
+      host,
+      path: targetPath,
+      headers,
+      overwritten: new Set(credentialHeaders(target.credential).map(({ name }) => name)),
+    });
+    if (intent.unacceptable !== null || !overridesMethod(headers, body)) return intent;
+    return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };
+  }
+
+  forwarded({ headers }: RoutedRequest) {
+    return { remove: strippedNames(headers), set: [] };
+  }
+}

@@ -1,0 +1,38 @@
+/** What common servers take for a request line: nginx 8 KiB, Node 16 KiB for all headers. Approvers must be able to read it. */
+export const maxPathBytes = 8 * 1024;
+
+/** A query with more parameters than this is not written by hand, and frameworks stop at 1,000 (PHP, Express). */
+export const maxQueryParameters = 500;
+
+/**
+ * What a body may be allowed to be. Each request's body is held by Envoy and by the gateway until it is decided, and goes between them
+ * as one gRPC message (services/edge/limits.ts, maxMessageBytes).
+ */
+export const maxBodyBytes = 4 * 1024 * 1024;
+
+/** What a body may be where a target does not say: APIs that agents use take JSON of some KiB. */
+export const defaultBodySize = '1MiB';
+
+/**
+ * Requests of one principal to one target belong to one session until none has come for so long: what an agent does about one task,
+ * with the pauses in which it thinks or waits for a tool.
+ */
+export const sessionIdleMs = 5 * 60_000;
+
+/**
+ * How long a session that a person has ended stays ended for the credential that opened it, where the credential does not end before.
+ * Whoever is to be kept out for longer is disabled in the config.
+ */
+export const revokedMs = 60 * 60_000;
+
+/** Ended sessions that are remembered; over it, the oldest is forgotten. A person ends a few. */
+export const maxRevoked = 10_000;
+
+/** How soon it is worth asking again about a hold: people take minutes, and each question costs little. */
+export const holdRetryAfterSeconds = 15;
+
+/** When the gateway itself cannot serve: it drains for half a minute, and a restart takes seconds. */
+export const unavailableRetryAfterSeconds = 5;
+
+/** Basic's user and password, or a bearer token, in base64: as long as tokens may be (core/identity/limits.ts), and a third. */
+export const maxAuthorizationCharacters = 24 * 1024;
