@@ -10,6 +10,15 @@ export interface DetectorMask {
   readonly transform: TransformName;
 }
 
+/** Something that was found in a text. */
+export interface TextFind {
+  readonly detector: DetectorName;
+  readonly start: number;
+  readonly end: number;
+  /** What stands in its place. */
+  readonly shown: string;
+}
+
 export interface Scanned {
   /** The value as it may be seen; null is NULL. */
   readonly value: Buffer | null;
@@ -90,6 +99,7 @@ export class ValueScanner {
   /** By the length of a run of digits and then the byte behind it. */
   readonly #byDigitRun: Table = Array.from({ length: maxDigitRun + 1 }, () => null);
   readonly #afterCapital: Tried;
+  readonly #names: ReadonlySet<DetectorName>;
 
   /** When several masks name one detector, the first one's transform holds. */
   constructor(masks: readonly DetectorMask[], key: KeyObject) {
@@ -100,6 +110,7 @@ export class ValueScanner {
       const mask = columnMask(transform, 'text', { key, field: detectedField(name) });
       return [{ name, detector: detectors[name], transform, mask }];
     });
+    this.#names = new Set(armed.map(({ name }) => name));
     this.#afterCapital = armed.filter(({ detector }) => detector.digitRuns.includes('after-capital'));
     for (const one of armed) this.#arm(one);
   }
@@ -127,6 +138,20 @@ export class ValueScanner {
     return scanning[kind] === 'whole'
       ? this.#maskWhole(bytes, first, kind)
       : this.#maskInside(bytes, first, kind);
+  }
+
+  /** The first find at or behind `from`, whose transform may also be `null`: then a word stands in its place. */
+  next(text: Buffer, from: number): TextFind | null {
+    const find = this.#find(text, from);
+    if (find === null) return null;
+    const { armed, start, end } = find;
+    const shown = applied(armed.mask, text.toString('utf8', start, end)) ?? redactedText;
+    return { detector: armed.name, start, end, shown };
+  }
+
+  /** Whether it searches for what this detector knows. */
+  searchesFor(name: DetectorName): boolean {
+    return this.#names.has(name);
   }
 
   #find(bytes: Buffer, floor: number): Find | null {

@@ -31,7 +31,7 @@ function pemLine(bytes: Uint8Array, start: number, opening: string): { end: numb
  * The end of the line that closes the block; the whole rest when it was cut off, since what is there is key. A
  * quote ends it at the latest: it closes the JSON string or array element that holds the block, and must stay.
  */
-function blockEnd(bytes: Uint8Array, start: number): number {
+export function blockEnd(bytes: Uint8Array, start: number): number {
   for (let index = start; index < bytes.length; index += 1) {
     const byte = at(bytes, index);
     if (byte === dash) {
@@ -44,6 +44,18 @@ function blockEnd(bytes: Uint8Array, start: number): number {
     }
   }
   return bytes.length;
+}
+
+/** Whether a block that reaches to the end of these bytes was closed there, so that what comes next is no part of it. */
+export function isClosedAtEnd(bytes: Uint8Array): boolean {
+  for (
+    let start = Math.max(0, bytes.length - end.length - maxPemLineBytes - 5);
+    start < bytes.length;
+    start += 1
+  ) {
+    if (pemLine(bytes, start, end)?.end === bytes.length) return true;
+  }
+  return false;
 }
 
 export const privateKey: Detector = {

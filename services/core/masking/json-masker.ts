@@ -1,0 +1,530 @@
+import { isUtf8 } from 'node:buffer';
+import type { BodyMasker } from './body-masker.ts';
+import { MaskingError } from './errors.ts';
+import { HeldBytes } from './held-bytes.ts';
+import type { PathNode } from './json-path.ts';
+import type { JsonMask } from './json-values.ts';
+import { maxHeldBytes, maxJsonDepth, maxKeyBytes, maxNestedDocuments, maxNumberBytes } from './limits.ts';
+import type { ValueScanner } from './scan.ts';
+import { fullMask } from './value-kind.ts';
+
+/** What is masked in JSON documents: fields by path (json-path.ts), and in all other strings, keys and numbers what detectors find. */
+export interface JsonPlan {
+  readonly paths: PathNode<JsonMask>;
+  /** Null when no mask names a detector. */
+  readonly scanner: ValueScanner | null;
+}
+
+const code = (character: string): number => character.charCodeAt(0);
+const quote = code('"');
+const backslash = code('\\');
+const openObject = code('{');
+const closeObject = code('}');
+const openArray = code('[');
+const closeArray = code(']');
+const comma = code(',');
+const colon = code(':');
+/** RFC 7464 puts it before each document of a sequence. */
+const recordSeparator = 0x1e;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
+const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+/** What numbers and literals are made of. */
+const bare = new Uint8Array(256);
+for (const character of '+-.0123456789Eabcdefghijklmnopqrstuvwxyz') bare[code(character)] = 1;
+const numberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+type Expected =
+  | 'value'
+  /** After `[`. */
+  | 'value-or-close'
+  /** After `{`. */
+  | 'key-or-close'
+  /** After a comma in an object. */
+  | 'key'
+  | 'colon'
+  | 'comma-or-close';
+
+interface Container {
+  readonly isObject: boolean;
+  /** Of the elements of an array; of an object, the place from which its keys lead on. */
+  readonly node: PathNode<JsonMask>;
+  /** Of the elements of an array that is masked itself. */
+  readonly mask: JsonMask | null;
+}
+
+/** How a string is taken: `held` until it can be looked at, `passed` on as it is, or `dropped`, as what stands for it is out already. */
+type Taking = 'held' | 'passed' | 'dropped';
+
+const nothing = Buffer.alloc(0);
+
+function unreadable(why: string): never {
+  throw new MaskingError('unreadable', `This is not JSON that can be masked: ${why}.`);
+}
+
+/**
+ * JSON documents, one or any number behind each other (NDJSON, RFC 7464, a watch). What is not masked leaves byte for byte as it came. Keys
+ * and strings count as what they mean, whatever escapes they are written with; JSON in a string is masked as JSON. What is no JSON by
+ * RFC 8259 is unreadable, since its readers may differ on what it says.
+ */
+export class JsonMasker implements BodyMasker {
+  count = 0;
+  readonly #plan: JsonPlan;
+  readonly #root: PathNode<JsonMask>;
+  readonly #nesting: number;
+  readonly #containers: Container[] = [];
+  #expected: Expected = 'value';
+  /** Of the value that comes next. */
+  #node: PathNode<JsonMask>;
+  #mask: JsonMask | null;
+  /** The depth at which an object was opened that is not shown; 0 while all is. */
+  #hiddenFrom = 0;
+  #atStart = true;
+  #byteOrderMarkBytes = 0;
+
+  #chunk: Buffer = nothing;
+  /** Before it, all of the chunk is in `#out`, or is not shown. */
+  #from = 0;
+  #out: Buffer[] = [];
+
+  /** What is under way, and where in the chunk it begins; what of it came in earlier chunks is held. */
+  #token: 'none' | 'string' | 'bare' = 'none';
+  #tokenStart = 0;
+  readonly #held = new HeldBytes();
+  /** Of a string. */
+  #taking: Taking = 'held';
+  #isKey = false;
+  #escaped = false;
+
+  /** @param nesting in how many other documents this one stands, as a string */
+  constructor(plan: JsonPlan, root: PathNode<JsonMask> = plan.paths, nesting = 0) {
+    this.#plan = plan;
+    this.#root = root;
+    this.#nesting = nesting;
+    this.#node = root;
+    this.#mask = root.mask;
+  }
+
+  write(chunk: Buffer): Buffer {
+    this.#chunk = chunk;
+    this.#from = 0;
+    this.#tokenStart = 0;
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#token === 'string') at = this.#readString(at);
+      else if (this.#token === 'bare') at = this.#readBare(at);
+      else at = this.#readStructure(at);
+    }
+    this.#keepToken();
+    this.#showTo(chunk.length);
+    this.#chunk = nothing;
+    return this.#takeOut();
+  }
+
+  end(): Buffer {
+    // A number at the top ends where the document does.
+    this.#tokenStart = 0;
+    this.#from = 0;
+    if (this.#token === 'bare') this.#endBare(0);
+    const isPartOfMark = this.#byteOrderMarkBytes % byteOrderMark.length !== 0;
+    if (this.#token !== 'none' || this.#containers.length > 0 || isPartOfMark) unreadable('it broke off');
+    return this.#takeOut();
+  }
+
+  #takeOut(): Buffer {
+    const out = this.#out;
+    this.#out = [];
+    const [only] = out;
+    return only !== undefined && out.length === 1 ? only : Buffer.concat(out);
+  }
+
+  #showTo(end: number): void {
+    if (this.#hiddenFrom === 0 && end > this.#from) this.#out.push(this.#chunk.subarray(this.#from, end));
+    this.#from = Math.max(this.#from, end);
+  }
+
+  #put(text: string): void {
+    if (this.#hiddenFrom === 0) this.#out.push(Buffer.from(text));
+  }
+
+  /** What stands between strings, numbers and literals, up to the beginning of one. */
+  #readStructure(start: number): number {
+    const chunk = this.#chunk;
+    for (let at = start; at < chunk.length; at += 1) {
+      const byte = chunk[at] ?? 0;
+      if (this.#atStart && this.#isByteOrderMark(byte)) continue;
+      if (isBlank(byte)) continue;
+      if (byte === quote) {
+        this.#beginString(at);
+        return at + 1;
+      }
+      if (bare[byte] === 1) {
+        this.#wantValue();
+        this.#token = 'bare';
+        this.#tokenStart = at;
+        return at;
+      }
+      this.#readSign(byte, at);
+    }
+    return chunk.length;
+  }
+
+  #isByteOrderMark(byte: number): boolean {
+    const isNext = byte === byteOrderMark[this.#byteOrderMarkBytes];
+    if (isNext) {
+      this.#byteOrderMarkBytes += 1;
+    } else {
+      this.#atStart = false;
+      if (this.#byteOrderMarkBytes % byteOrderMark.length !== 0) unreadable('it begins with half a mark');
+    }
+    return isNext;
+  }
+
+  #readSign(byte: number, at: number): void {
+    switch (byte) {
+      case openObject:
+      case openArray:
+        return this.#open(byte === openObject, at);
+      case closeObject:
+      case closeArray:
+        return this.#close(byte === closeObject, at);
+      case comma:
+        return this.#comma();
+      case colon:
+        if (this.#expected !== 'colon') unreadable('a colon is out of place');
+        this.#expected = 'value';
+        return;
+      case recordSeparator:
+        if (this.#containers.length > 0) unreadable('a document broke off');
+        return;
+      default:
+        unreadable(`the byte ${byte} stands between values`);
+    }
+  }
+
+  #wantValue(): void {
+    if (this.#expected !== 'value' && this.#expected !== 'value-or-close')
+      unreadable('a value is out of place');
+  }
+
+  #open(isObject: boolean, at: number): void {
+    this.#wantValue();
+    if (this.#containers.length >= maxJsonDepth) unreadable(`it has more than ${maxJsonDepth} levels`);
+    this.#containers.push({ isObject, node: this.#node, mask: this.#mask });
+    if (isObject && this.#mask !== null && this.#hiddenFrom === 0) {
+      this.#showTo(at);
+      this.#put(this.#mask.object);
+      this.count += 1;
+      this.#hiddenFrom = this.#containers.length;
+    }
+    this.#expected = isObject ? 'key-or-close' : 'value-or-close';
+  }
+
+  #close(isObject: boolean, at: number): void {
+    const isEmpty = this.#expected === (isObject ? 'key-or-close' : 'value-or-close');
+    const fits = this.#containers.at(-1)?.isObject === isObject;
+    if (!fits || !(isEmpty || this.#expected === 'comma-or-close')) unreadable('a bracket is out of place');
+    if (this.#hiddenFrom === this.#containers.length) {
+      this.#from = at + 1;
+      this.#hiddenFrom = 0;
+    }
+    this.#containers.pop();
+    this.#afterValue();
+  }
+
+  #comma(): void {
+    const container = this.#containers.at(-1);
+    if (container === undefined || this.#expected !== 'comma-or-close') unreadable('a comma is out of place');
+    if (container.isObject) {
+      this.#expected = 'key';
+    } else {
+      this.#node = container.node;
+      this.#mask = container.mask;
+      this.#expected = 'value';
+    }
+  }
+
+  #afterValue(): void {
+    if (this.#containers.length > 0) {
+      this.#expected = 'comma-or-close';
+    } else {
+      this.#node = this.#root;
+      this.#mask = this.#root.mask;
+      this.#expected = 'value';
+    }
+  }
+
+  #beginString(at: number): void {
+    this.#isKey = this.#expected === 'key' || this.#expected === 'key-or-close';
+    if (!this.#isKey) this.#wantValue();
+    this.#token = 'string';
+    this.#tokenStart = at;
+    this.#escaped = false;
+    this.#taking = this.#takingOfString();
+  }
+
+  #takingOfString(): Taking {
+    if (this.#hiddenFrom > 0) return 'dropped';
+    if (this.#plan.scanner !== null) return 'held';
+    // A key tells the way; JSON in a string has a way of its own.
+    if (this.#isKey) return this.#containers.at(-1)?.node.dead === true ? 'passed' : 'held';
+    return this.#mask === null && this.#node.dead ? 'passed' : 'held';
+  }
+
+  #readString(start: number): number {
+    const chunk = this.#chunk;
+    let at = start;
+    if (this.#escaped) {
+      this.#escaped = false;
+      at += 1;
+    }
+    for (;;) {
+      at = stringRunEnd(chunk, at);
+      if (at >= chunk.length) return chunk.length;
+      if (chunk[at] === quote) {
+        this.#endString(at + 1);
+        return at + 1;
+      }
+      if (chunk[at] !== backslash) unreadable('a string has a control character in it');
+      if (at + 1 === chunk.length) this.#escaped = true;
+      at += 2;
+    }
+  }
+
+  /** The chunk ends, and what is under way goes on in the next one. */
+  #keepToken(): void {
+    if (this.#token === 'none') return;
+    if (this.#token === 'string' && this.#taking !== 'held') {
+      if (this.#taking === 'dropped') this.#from = this.#chunk.length;
+      return;
+    }
+    this.#showTo(this.#tokenStart);
+    this.#held.append(this.#chunk.subarray(this.#tokenStart));
+    this.#from = this.#chunk.length;
+    if (this.#token === 'bare') {
+      if (this.#held.length > maxNumberBytes) unreadable('a number is too long');
+    } else if (this.#isKey && this.#held.length > maxKeyBytes) {
+      unreadable('a key is too long');
+    } else if (this.#held.length > maxHeldBytes) {
+      const shown = this.#longString();
+      const held = this.#held.take();
+      this.#out.push(shown === null ? held : Buffer.from(shown));
+      this.#taking = shown === null ? 'passed' : 'dropped';
+    }
+  }
+
+  /** What stands for a string that is too long to be looked at; null where nothing has to be looked for. Asked once for each. */
+  #longString(): string | null {
+    const shown = this.#mask?.longString ?? (this.#plan.scanner === null ? null : JSON.stringify(fullMask));
+    if (shown !== null) this.count += 1;
+    return shown;
+  }
+
+  /** All of what was under way. */
+  #wholeToken(end: number): Buffer {
+    const here = this.#chunk.subarray(this.#tokenStart, end);
+    if (this.#held.length === 0) return here;
+    this.#held.append(here);
+    // What is shown of it from here on comes out of what was held.
+    this.#tokenStart = end;
+    this.#from = end;
+    return this.#held.take();
+  }
+
+  /** @param shown null leaves it as it came */
+  #endToken(token: Buffer, shown: string | null, end: number): void {
+    this.#token = 'none';
+    if (this.#hiddenFrom > 0) return;
+    if (shown === null) {
+      // One that came whole is shown with what is around it.
+      if (this.#tokenStart === end) this.#out.push(token);
+      return;
+    }
+    this.#showTo(this.#tokenStart);
+    this.#put(shown);
+    this.#from = end;
+  }
+
+  #endString(end: number): void {
+    if (this.#taking === 'held') {
+      const token = this.#wholeToken(end);
+      this.#endToken(token, this.#shownString(token), end);
+    } else {
+      if (this.#taking === 'dropped') this.#from = end;
+      this.#token = 'none';
+    }
+    if (!this.#isKey) return this.#afterValue();
+    this.#expected = 'colon';
+    // No path goes on from here.
+    if (this.#taking !== 'held') {
+      this.#node = this.#containers.at(-1)?.node ?? this.#root;
+      this.#mask = null;
+    }
+  }
+
+  /** @param token with its quotes; what is returned has them too */
+  #shownString(token: Buffer): string | null {
+    if (this.#isKey) {
+      if (token.length > maxKeyBytes) unreadable('a key is too long');
+      return this.#shownKey(meaningOf(token));
+    }
+    if (token.length > maxHeldBytes) return this.#longString();
+    if (this.#mask === null && !mayBeDocument(token)) return this.#scanned(token);
+    const masked = maskedText(this.#plan, this.#node, this.#mask, meaningOf(token), this.#nesting);
+    if (masked === null) return null;
+    this.count += masked.count;
+    return masked.text === null ? 'null' : JSON.stringify(masked.text);
+  }
+
+  #shownKey(key: string): string | null {
+    const container = this.#containers.at(-1);
+    this.#node = (container?.node ?? this.#root).step(key);
+    this.#mask = this.#node.mask;
+    return this.#plan.scanner === null ? null : this.#scannedText(Buffer.from(key));
+  }
+
+  #scanned(token: Buffer): string | null {
+    if (this.#plan.scanner === null) return null;
+    if (token.includes(backslash)) return this.#scannedText(Buffer.from(meaningOf(token)));
+    if (!isUtf8(token)) unreadable('a string is not UTF-8');
+    return this.#scannedText(token.subarray(1, -1));
+  }
+
+  #scannedText(text: Buffer): string | null {
+    const scanned = this.#plan.scanner?.scan(text, 'text') ?? null;
+    if (scanned === null) return null;
+    this.count += scanned.count;
+    // A key cannot be null.
+    return JSON.stringify(scanned.value?.toString() ?? (this.#isKey ? fullMask : null));
+  }
+
+  #readBare(start: number): number {
+    const chunk = this.#chunk;
+    let at = start;
+    while (at < chunk.length && bare[chunk[at] ?? 0] === 1) at += 1;
+    if (at < chunk.length) this.#endBare(at);
+    return at;
+  }
+
+  #endBare(end: number): void {
+    const token = this.#wholeToken(end);
+    if (token.length > maxNumberBytes) unreadable('a number is too long');
+    this.#endToken(token, this.#hiddenFrom > 0 ? null : this.#shownBare(token.toString('latin1')), end);
+    this.#afterValue();
+  }
+
+  #shownBare(text: string): string | null {
+    if (text === 'null') return null;
+    const isBoolean = text === 'true' || text === 'false';
+    if (!isBoolean && !numberForm.test(text)) unreadable('there is a word that is no value');
+    if (this.#mask !== null) {
+      this.count += 1;
+      return isBoolean ? this.#mask.boolean : this.#mask.number(text);
+    }
+    const { scanner } = this.#plan;
+    if (isBoolean || scanner === null) return null;
+    const scanned = scanner.scan(Buffer.from(plainNumber(text)), 'bigint');
+    if (scanned === null) return null;
+    this.count += scanned.count;
+    return scanned.value?.toString() ?? 'null';
+  }
+}
+
+/** A function of its own because V8 compiles it better than inside the larger one. */
+function stringRunEnd(chunk: Buffer, from: number): number {
+  const { length } = chunk;
+  let at = from;
+  while (at < length) {
+    const byte = chunk[at] ?? 0;
+    if (byte === quote || byte === backslash || byte < 0x20) return at;
+    at += 1;
+  }
+  return at;
+}
+
+/** @param token with its quotes */
+function meaningOf(token: Buffer): string {
+  if (!isUtf8(token)) unreadable('a string is not UTF-8');
+  if (!token.includes(backslash)) return token.toString('utf8', 1, token.length - 1);
+  try {
+    return String(JSON.parse(token.toString()));
+  } catch {
+    // JSON.parse would quote the value.
+    return unreadable('a string has an escape in it that is none');
+  }
+}
+
+export interface MaskedText {
+  /** null is null. */
+  readonly text: string | null;
+  readonly count: number;
+}
+
+const beginsObject = /^[\s[]*\{\s*["}]/;
+
+/**
+ * A text that stands somewhere in what is masked, at this place: masked itself, or as the JSON that it is, or searched by detectors. Null
+ * leaves it as it is.
+ */
+export function maskedText(
+  plan: JsonPlan,
+  node: PathNode<JsonMask>,
+  mask: JsonMask | null,
+  text: string,
+  nesting: number,
+): MaskedText | null {
+  if (mask !== null) return { text: mask.string(text), count: 1 };
+  const { scanner } = plan;
+  if (documentStart.test(text)) {
+    const masked = maskedDocument(plan, node, text, nesting);
+    if (masked !== 'no-document') return masked;
+    // Half a document: its fields could not be found.
+    if (!node.dead && beginsObject.test(text)) return { text: fullMask, count: 1 };
+  }
+  const scanned = scanner?.scan(Buffer.from(text), 'text') ?? null;
+  return scanned === null ? null : { text: scanned.value?.toString() ?? null, count: scanned.count };
+}
+
+function maskedDocument(
+  plan: JsonPlan,
+  node: PathNode<JsonMask>,
+  text: string,
+  nesting: number,
+): MaskedText | null | 'no-document' {
+  if (nesting >= maxNestedDocuments) return { text: fullMask, count: 1 };
+  const masker = new JsonMasker(plan, node, nesting + 1);
+  try {
+    const shown = Buffer.concat([masker.write(Buffer.from(text)), masker.end()]);
+    return masker.count === 0 ? null : { text: shown.toString(), count: masker.count };
+  } catch (error) {
+    if (error instanceof MaskingError) return 'no-document';
+    throw error;
+  }
+}
+
+const documentStart = /^\s*["[{]/;
+
+/** Whether a string, with its quotes, may begin as an object, an array or a string does. */
+function mayBeDocument(token: Buffer): boolean {
+  let at = 1;
+  while (isBlank(token[at] ?? 0)) at += 1;
+  const byte = token[at];
+  // Few strings begin with an escape: what it means is looked at later.
+  return byte === backslash || byte === openObject || byte === openArray;
+}
+
+/** `4.111e3` as `4111`: whole numbers without point and exponent, others as they are. */
+function plainNumber(text: string): string {
+  const {
+    sign = '',
+    whole = '',
+    fraction = '',
+    exponent = '0',
+  } = /^(?<sign>-?)(?<whole>\d+)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/.exec(text)?.groups ??
+  {};
+  const point = whole.length + Number(exponent);
+  const digits = whole + fraction;
+  // No detector takes numbers of more digits than this.
+  if (point <= 0 || point > 40 || /[1-9]/.test(digits.slice(point))) return text;
+  return sign + digits.slice(0, point).padEnd(point, '0');
+}
