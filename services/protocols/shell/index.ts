@@ -23,7 +23,8 @@ export function readCommandLine(text: string): ShellReading {
 /** What a program and its arguments would run, started without a shell: `kubectl exec pod -- sh -c 'ls | wc'`. */
 export function readArgv(argv: readonly string[]): ShellReading {
   const unfolding = new Unfolding(readText);
-  unfoldWords(argv.map(constant), 'inherited', argv.join(' '), unfolding);
+  const source = argv.join(' ');
+  if (unfolding.accepts(source)) unfoldWords(argv.map(constant), 'inherited', source, unfolding);
   return unfolding.reading;
 }
 

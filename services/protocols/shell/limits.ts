@@ -12,6 +12,8 @@ export const maxCommands = 500;
 
 /** Texts within texts (`sh -c`, `eval`, backticks) that are read for one line; doubling them at each level would make millions. */
 export const maxTexts = 100;
+/** All of those together: `eval eval eval ...` reads nearly the same text at each level. Some 0.2 s of reading at worst. */
+export const maxTextsBytes = 2 * maxTextBytes;
 
 /** Of what is quoted in a reason: enough to find the place. */
 export const maxQuotedCharacters = 80;

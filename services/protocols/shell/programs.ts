@@ -19,7 +19,7 @@ const linker = /^ld(?:-linux|-musl)?[-.].*so/;
 /** Options of ordinary programs that run others; a long one may be cut short. */
 const runningOptions: Readonly<Record<string, RegExp>> = {
   tar: /^(?:--(?:ch|to-|us|rs|rm|in|ne|xf|I)|-[a-zA-Z]*[IF]|[a-zA-Z]*[IF][a-zA-Z]*$)/,
-  git: /^(?:-c|--c|--e|--u|--rec|--o|-O|-x|ext::|filter-branch$|bisect$|submodule$|mergetool$|difftool$|hook$|daemon$|config$|alias)/,
+  git: /^(?:-c|-O|-x$|--conf|--ex[et]|--op|--u(?:$|=|p(?:$|=|l))|--re?(?:$|=)|--rec(?:$|=|e)|ext::|(?:filter-branch|bisect|submodule|mergetool|difftool|hook|daemon|config)$)/,
   zip: /^-[a-zA-Z]*T|^--u/,
   sort: /^--c(?:om|$)/,
   split: /^--f/,
@@ -28,8 +28,6 @@ const runningOptions: Readonly<Record<string, RegExp>> = {
   wget: /^(?:-e|--ex|--us|--con)/,
   openssl: /^-(?:engine|provider|config)/,
   cpio: /^--rsh/,
-  dd: /^$/,
-  ps: /^$/,
 };
 
 export const hasOwnLanguage = (name: string, args: readonly Word[]): boolean =>

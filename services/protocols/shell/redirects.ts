@@ -62,6 +62,8 @@ export function readRedirect(words: WordReader, hereDocuments: UnreadHereDocumen
     if (word.text !== null && /^(?:[0-9]+-?|-)$/.test(word.text)) {
       return { kind: 'descriptor', isStdin, ends: false };
     }
+    // bash takes the quotes off such a word twice.
+    if (!word.bare) return { kind: 'file', accesses: ['write'], path: unknownWord, isStdin, ends: false };
   }
   const accesses: ShellFile['access'][] =
     found === '<' || found === '<&' ? ['read'] : found === '<>' ? ['read', 'write'] : ['write'];

@@ -16,7 +16,7 @@ export function readShell(call: Call): void {
   let at = 0;
   for (; at < args.length; at += 1) {
     const text = args[at]?.text ?? null;
-    if (text === null) return call.opaque('expanded-name');
+    if (text === null) return call.opaque(readsText ? 'dynamic-text' : 'expanded-name');
     if (text === '--' || text === '-') {
       at += 1;
       break;

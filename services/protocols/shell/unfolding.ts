@@ -5,6 +5,7 @@ import {
   maxQuotedCharacters,
   maxTextBytes,
   maxTexts,
+  maxTextsBytes,
 } from './limits.ts';
 import type {
   ShellCommand,
@@ -36,6 +37,7 @@ export class Unfolding {
   readonly #readText: (text: string, unfolding: Unfolding) => void;
   #depth = 0;
   #texts = 0;
+  #textBytes = 0;
 
   constructor(readText: (text: string, unfolding: Unfolding) => void) {
     this.#readText = readText;
@@ -68,13 +70,24 @@ export class Unfolding {
     this.#texts += 1;
     if (this.#texts > maxTexts)
       return this.opaque('too-large', `more than ${maxTexts} texts within one another`);
-    // A UTF-16 unit is three bytes of UTF-8 at most.
-    if (text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes) {
-      return this.opaque('too-large', `more than ${maxTextBytes} bytes`);
+    if (!this.accepts(text)) return;
+    this.#textBytes += Buffer.byteLength(text);
+    if (this.#textBytes > maxTextsBytes) {
+      return this.opaque('too-large', `more than ${maxTextsBytes} bytes in texts within one another`);
     }
-    if (!text.isWellFormed() || isDeceptive(text)) this.opaque('deceptive-text', text);
     if (!this.deeper(() => this.#readText(text, this)))
       this.opaque('too-large', `more than ${maxDepth} levels`);
+  }
+
+  /** Whether a text may be read at all; tells of what a person would not see in it. */
+  accepts(text: string): boolean {
+    // A UTF-16 unit is three bytes of UTF-8 at most.
+    if (text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes) {
+      this.opaque('too-large', `more than ${maxTextBytes} bytes`);
+      return false;
+    }
+    if (!text.isWellFormed() || isDeceptive(text)) this.opaque('deceptive-text', text);
+    return true;
   }
 
   /** Runs `read` one level down; false, and not run, when that is too deep. */

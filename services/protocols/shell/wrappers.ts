@@ -71,8 +71,7 @@ const wrappers: Readonly<Record<string, Wrapper>> = {
 const shellOf = new Set(['-s', '-i', '--shell', '--login']);
 const assignment = /^([A-Za-z_][A-Za-z0-9_]*)=/;
 /** bash's `time` is a reserved word, and others may follow it. */
-const reservedBehindTime =
-  /^(?:!|\{|\}|if|for|while|until|case|function|select|coproc|time|\[\[|[A-Za-z_][A-Za-z0-9_]*=.*)$/s;
+const reservedBehindTime = /^(?:!|\{|\}|if|for|while|until|case|function|select|coproc|time|\[\[|.*=.*)$/s;
 
 /** What programs that run others run: null when this is none. */
 export function wrapper(name: string): ((call: Call) => void) | null {
@@ -234,7 +233,9 @@ function watch(call: Call): void {
   if (at < 0) return call.opaque(at === unknownPlace ? 'expanded-name' : 'runs-others');
   const command = call.args.slice(at);
   if (command.length === 0) return call.report(false);
-  call.words(command);
+  if (call.args.slice(0, at).some(({ head }) => head === '--exec' || /^-[a-z]*x/.test(head))) {
+    return call.words(command);
+  }
   if (command.some(({ text }) => text === null)) return call.opaque('dynamic-text');
   call.text(constant(command.map(({ text }) => text).join(' ')));
 }
