@@ -7,6 +7,7 @@ import { credentialHeaders } from '../requests/credential.ts';
 import { reach } from '../requests/reach.ts';
 import type { RequestTarget } from '../requests/target.ts';
 import { Intents } from './intent.ts';
+import { readBody } from './request-body.ts';
 
 export class HttpTargetError extends SallyportError<'not-a-request'> {}
 
@@ -22,25 +23,36 @@ export function createAnalyst(name: TargetName, target: RequestTarget): Promise<
   });
 }
 
-/** `DELETE /users/7?force=true`, with headers in lines of their own behind it. @throws HttpTargetError `not-a-request` */
+/** `DELETE /users/7?force=true`, with headers in lines of their own behind it, and the body behind an empty line. @throws HttpTargetError `not-a-request` */
 function analysed(
   target: TargetName,
   { credential, authority, hosts }: RequestTarget,
   intents: Intents,
   text: string,
 ): Intent {
-  const [first = '', ...lines] = text.trim().split(/\r?\n/);
+  const [head = '', ...parts] = text.trimStart().split(/\r?\n[ \t]*\r?\n/);
+  const body = Buffer.from(parts.join('\n\n'));
+  const [first = '', ...lines] = head.split(/\r?\n/);
   const { method = '', path = '' } = /^(?<method>\S+) (?<path>\/\S*)$/.exec(first.trim())?.groups ?? {};
   if (method === '') {
     throw new HttpTargetError(
       'not-a-request',
-      'A request is written as "DELETE /users/7?force=true": a method and the path that the target sees. Headers follow, one a line.',
+      'A request is written as "DELETE /users/7?force=true": a method and the path that the target sees. Headers follow, one a line, and the body after an empty line.',
     );
   }
   const headers = lines.filter((line) => line.trim() !== '').map(headerOf);
   const host = headers.find(({ name }) => name === 'host')?.value ?? hosts[0] ?? authority;
   const overwritten = new Set(credentialHeaders(credential).map(({ name }) => name));
-  return intents.of({ target, authority, method, host, path, headers, overwritten });
+  return intents.of({
+    target,
+    authority,
+    method,
+    host,
+    path,
+    headers,
+    overwritten,
+    body: readBody(headers, body),
+  });
 }
 
 function headerOf(line: string): Header {

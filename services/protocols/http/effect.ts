@@ -1,6 +1,7 @@
 import type { Effect } from '../../core/model/action.ts';
 import type { CanonicalPath } from '../requests/canonical-path.ts';
 import type { Query } from '../requests/query.ts';
+import type { RequestBody } from './request-body.ts';
 
 /** `connect` is a session's; the others are the methods of RFC 9110 section 9 and RFC 5789 that a target can be asked with. */
 export const verbs = ['connect', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;
@@ -11,7 +12,7 @@ export const methodOf = (written: string): Method | null =>
   verbs.find((verb): verb is Method => verb !== 'connect' && verb.toUpperCase() === written) ?? null;
 
 /** Why a request cannot be fully understood. */
-export const opaqueReasons = ['path-parameters'] as const;
+export const opaqueReasons = ['path-parameters', 'json-body'] as const;
 export type OpaqueReason = (typeof opaqueReasons)[number];
 
 /** What a request does: its method on its path. */
@@ -23,4 +24,8 @@ export interface HttpEffect extends Effect {
   readonly query: Query;
   /** Values by lower-case name, in their order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly body: RequestBody;
 }
+
+/** Effects of this protocol come from its own reading of requests. */
+export const asHttp = (effect: Effect): HttpEffect => effect as HttpEffect;

@@ -5,9 +5,11 @@ import type { TargetName } from '../../core/model/ids.ts';
 import type { Header } from '../request.ts';
 import { readPath } from '../requests/canonical-path.ts';
 import { readQuery } from '../requests/query.ts';
-import { type HttpEffect, methodOf, verbs } from './effect.ts';
+import { type HttpEffect, methodOf, type OpaqueReason, verbs } from './effect.ts';
 import { boundLines, overrideAmong } from './headers.ts';
+import type { JsonNode } from './json-text.ts';
 import { maxHeaders, maxRememberedIntents } from './limits.ts';
+import { noBody, type RequestBody } from './request-body.ts';
 
 export interface RequestText {
   readonly target: TargetName;
@@ -21,6 +23,7 @@ export interface RequestText {
   readonly headers: readonly Header[];
   /** Names of headers that the gateway sets itself, whatever the client sent. */
   readonly overwritten: ReadonlySet<string>;
+  readonly body: RequestBody;
 }
 
 /** `POST /users/7/orders?x=1`, and a line for each header that counts. */
@@ -28,17 +31,29 @@ export function intentText({ method, path, host, headers, overwritten }: Request
   return [`${method} ${path}`, `host: ${host}`, ...boundLines(headers, overwritten)].join('\n');
 }
 
-/** The same request gives the same object, by which decisions are cached. */
+/** The same request gives the same object, by which decisions are cached; but for a body that rules can look into. */
 export class Intents {
   readonly #known = new LRUCache<string, Intent>({ max: maxRememberedIntents });
 
   of(request: RequestText): Intent {
+    const { body } = request;
+    if (body.kind !== 'json') return this.#withoutFields(request);
+    const intent = this.#withoutFields({ ...request, body: noBody });
+    if (intent.unacceptable === null && setsMethod(body.document)) {
+      return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };
+    }
+    return { ...intent, effects: intent.effects.map((effect) => ({ ...effect, body })) };
+  }
+
+  #withoutFields(request: RequestText): Intent {
     const text = intentText(request);
     // What is not in the text (which headers there were, beside what counts) must not make a difference to a refusal.
     const override = overrideAmong(request.headers);
     const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
     const many = request.headers.length > maxHeaders;
-    const key = [request.target, request.authority, override ?? '', cookie, many, text].join('\n');
+    const { body } = request;
+    const bodyKind = body.kind === 'unread' && body.claimsJson ? 'no-json' : body.kind;
+    const key = [request.target, request.authority, override ?? '', cookie, many, bodyKind, text].join('\n');
     let intent = this.#known.get(key);
     if (intent === undefined) {
       intent = readIntent(request, text);
@@ -63,15 +78,32 @@ function readIntent(request: RequestText, text: string): Intent {
     text,
     commands: 1,
     effects: effect === null ? [] : [effect],
-    opaque: effect?.path.hasParameters ? ['path-parameters'] : [],
+    opaque: effect === null ? [] : opaqueIn(effect),
     versions: [`${request.target}@${request.authority}`],
     unacceptable,
   };
 }
 
+function opaqueIn({ path, body }: HttpEffect): readonly OpaqueReason[] {
+  const reasons: OpaqueReason[] = [];
+  if (path.hasParameters) reasons.push('path-parameters');
+  if (body.kind === 'unread' && body.claimsJson) reasons.push('json-body');
+  return reasons;
+}
+
+/** Laravel takes it from JSON as from a form. */
+const setsMethod = (document: JsonNode): boolean =>
+  document.kind === 'object' && [...document.members.keys()].some((name) => /^_method$/i.test(name));
+
 const hostForm = /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
-function readEffect({ method, host, path: pathAndQuery, headers }: RequestText): HttpEffect | Unacceptable {
+function readEffect({
+  method,
+  host,
+  path: pathAndQuery,
+  headers,
+  body,
+}: RequestText): HttpEffect | Unacceptable {
   const verb = methodOf(method);
   if (verb === null) {
     const methods = verbs.filter((each) => each !== 'connect').map((each) => each.toUpperCase());
@@ -113,6 +145,7 @@ function readEffect({ method, host, path: pathAndQuery, headers }: RequestText):
       path,
       query,
       headers: valuesByName(headers),
+      body,
     }
   );
 }

@@ -6,6 +6,7 @@ import { strippedNames } from './headers.ts';
 import { Intents, methodInForm } from './intent.ts';
 import { overridesMethod } from './method-override.ts';
 import { problemAnswer } from './problem.ts';
+import { readBody } from './request-body.ts';
 
 /** HTTP as its own protocol: methods on paths, and refusals as problem documents. */
 export class HttpLanguage implements RequestLanguage<RequestTarget> {
@@ -25,6 +26,7 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
       path: targetPath,
       headers,
       overwritten: new Set(credentialHeaders(target.credential).map(({ name }) => name)),
+      body: readBody(headers, body),
     });
     if (intent.unacceptable !== null || !overridesMethod(headers, body)) return intent;
     return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };

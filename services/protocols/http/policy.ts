@@ -1,13 +1,10 @@
 import { z } from 'zod';
-import type { Effect } from '../../core/model/action.ts';
 import type { RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
-import { type HttpEffect, opaqueReasons, verbs } from './effect.ts';
+import { asHttp, opaqueReasons, verbs } from './effect.ts';
 import { globMatcher } from './glob.ts';
+import { json } from './json-condition.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
-
-/** Effects of this protocol come from its own reading of requests. */
-const asHttp = (effect: Effect): HttpEffect => effect as HttpEffect;
 
 const templates = z.array(
   z.string().superRefine((text, context) => {
@@ -113,12 +110,21 @@ export interface HttpConditions {
   readonly query: Readonly<Record<string, string | readonly string[]>>;
   /** `{x-tenant: acme}` */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** `{amount: {atMost: 100}, 'items[*].sku': [A1, 'B-*']}` */
+  readonly json: Readonly<Record<string, JsonWanted | readonly JsonWanted[]>>;
 }
+
+export type JsonWanted =
+  | string
+  | number
+  | boolean
+  | null
+  | { readonly atLeast?: number; readonly atMost?: number };
 
 export const httpPolicy: PolicyWords = {
   verbs,
   opaqueReasons,
-  conditions: { paths, hosts, query, headers } satisfies Readonly<
+  conditions: { paths, hosts, query, headers, json } satisfies Readonly<
     Record<keyof HttpConditions, EffectCondition>
   >,
   usesInCondition: () => false,

@@ -3,6 +3,7 @@ import { targetName } from '../../../services/core/model/ids.ts';
 import { strippedNames } from '../../../services/protocols/http/headers.ts';
 import { Intents } from '../../../services/protocols/http/intent.ts';
 import { overridesMethod } from '../../../services/protocols/http/method-override.ts';
+import { noBody } from '../../../services/protocols/http/request-body.ts';
 import type { Header } from '../../../services/protocols/request.ts';
 
 const headers = (written: Readonly<Record<string, string>>): readonly Header[] =>
@@ -23,6 +24,7 @@ const intentOf = (
     path,
     headers: headers(written),
     overwritten: new Set(['x-api-key']),
+    body: noBody,
   });
 
 test('what says nothing of the request makes no difference, and gives the same object', () => {

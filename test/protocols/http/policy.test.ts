@@ -6,6 +6,7 @@ import { globMatcher } from '../../../services/protocols/http/glob.ts';
 import { Intents } from '../../../services/protocols/http/intent.ts';
 import { compileTemplate, matcherOf, templateFault } from '../../../services/protocols/http/path-template.ts';
 import { httpPolicy } from '../../../services/protocols/http/policy.ts';
+import { noBody } from '../../../services/protocols/http/request-body.ts';
 import type { Header } from '../../../services/protocols/request.ts';
 
 const intents = new Intents();
@@ -28,6 +29,7 @@ function matches(
     path,
     headers,
     overwritten: new Set(),
+    body: noBody,
   });
   const [effect] = effects;
   if (effect === undefined) throw new Error(unacceptable?.message);
