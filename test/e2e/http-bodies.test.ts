@@ -80,3 +80,72 @@ describe('fields of a JSON body', () => {
     expect(await of('{"amount":500}')).toMatchObject({ decision: 'hold' });
   });
 });
+
+describe('GraphQL', () => {
+  const graphqlPolicy = `\
+policies:
+  - name: agents
+    targets: [billing]
+    rules:
+      - {name: read, effects: [get, post], paths: [/graphql], graphql: {operations: [query], fields: [me, users.name]}, outcome: allow}
+      - {name: refund, effects: [post], paths: [/graphql], graphql: {fields: [refund], arguments: {amount: {atMost: 50}}}, outcome: allow}
+      - name: change
+        effects: [get, post]
+        paths: [/graphql]
+        graphql: {operations: [mutation], arguments: {amount: {atLeast: 50.01}}}
+        outcome: hold
+        approval: {approvers: [{groups: [oncall]}], mode: defer}
+      - {name: no-secrets, effects: ['*'], paths: [/graphql], graphql: {fields: ['**.ssn']}, outcome: deny}
+`;
+  let shop: HttpGateway;
+  beforeAll(async () => {
+    shop = await HttpGateway.start({ policy: graphqlPolicy });
+  }, 60_000);
+  afterAll(() => shop[Symbol.asyncDispose]());
+
+  const ask = async (query: string, variables: object = {}) => {
+    const before = shop.target.received.length;
+    const body = JSON.stringify({ query, variables });
+    const answer = await shop.fetch('/graphql', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(shop.target.received.length - before).toBe(answer.status === 200 ? 1 : 0);
+    const { code = null, rule = null } = JSON.parse(await answer.text());
+    return [answer.status, code, rule];
+  };
+
+  test.each<[query: string, variables: object, status: number, code: string | null, rule: string | null]>([
+    ['{ me { id email } users { n: name __typename } }', {}, 200, null, null],
+    ['{ users { name email } }', {}, 403, 'no-rule', null],
+    ['{ me { ...F } } fragment F on User { x: ssn }', {}, 403, 'denied-by-rule', 'agents/no-secrets'],
+    ['{ __schema { types { name } } }', {}, 403, 'no-rule', null],
+    ['mutation { refund(amount: 5) { id } }', {}, 200, null, null],
+    [
+      'mutation { a: refund(amount: 5) { id } b: refund(amount: 500) { id } }',
+      {},
+      403,
+      'hold-open',
+      'agents/change',
+    ],
+    ['mutation($a: Float) { refund(amount: $a) { id } }', { a: 50 }, 200, null, null],
+    ['mutation($a: Float) { refund(amount: $a) { id } }', { a: 5000 }, 403, 'hold-open', 'agents/change'],
+    ['query A { me { id } } mutation B { drop }', {}, 403, 'no-rule', null],
+  ])('%s with %j: %d %s', async (query, variables, status, code, rule) => {
+    expect(await ask(query, variables)).toEqual([status, code, rule]);
+  });
+
+  test('in the query of a GET, and a hash without its document', async () => {
+    const get = (query: string) => shop.fetch(`/graphql?query=${encodeURIComponent(query)}`);
+    expect((await get('{ me { id } }')).status).toBe(200);
+    expect((await get('{ me { ssn } }')).status).toBe(403);
+    const hash = await shop.fetch('/graphql?extensions={"persistedQuery":{"sha256Hash":"abc"}}');
+    expect(await hash.json()).toMatchObject({ code: 'denied-by-rule' });
+  });
+
+  test('the trail says what was asked for', async () => {
+    await ask('mutation { refund(amount: 7) { id } }');
+    expect((await shop.trail('action')).at(-1)).toMatchObject({ effects: ['post /graphql mutation refund'] });
+  });
+});

@@ -1,6 +1,7 @@
 import type { Effect } from '../../core/model/action.ts';
 import type { CanonicalPath } from '../requests/canonical-path.ts';
 import type { Query } from '../requests/query.ts';
+import type { GraphqlField } from './graphql-document.ts';
 import type { RequestBody } from './request-body.ts';
 
 /** `connect` is a session's; the others are the methods of RFC 9110 section 9 and RFC 5789 that a target can be asked with. */
@@ -15,7 +16,12 @@ export const methodOf = (written: string): Method | null =>
 export const opaqueReasons = ['path-parameters', 'json-body'] as const;
 export type OpaqueReason = (typeof opaqueReasons)[number];
 
-/** What a request does: its method on its path. */
+export type GraphqlPart =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'field'; readonly certain: boolean; readonly field: GraphqlField }
+  | { readonly kind: 'unread' };
+
+/** What a request does: its method on its path; of a GraphQL request, one effect for each field at the top of its operations. */
 export interface HttpEffect extends Effect {
   readonly verb: Method;
   /** The host name that the client asked for, in lower case, without its port. */
@@ -25,6 +31,8 @@ export interface HttpEffect extends Effect {
   /** Values by lower-case name, in their order. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly body: RequestBody;
+  /** What of a GraphQL request this effect is. */
+  readonly graphql: GraphqlPart;
 }
 
 /** Effects of this protocol come from its own reading of requests. */

@@ -3,6 +3,7 @@
  * array belong to the field that holds it.
  */
 
+import { InvariantError } from '../../core/model/errors.ts';
 import { globMatcher } from './glob.ts';
 import type { JsonNode } from './json-text.ts';
 import { maxFieldPathParts } from './limits.ts';
@@ -46,11 +47,34 @@ export function parseFieldPath(text: string): FieldPath | { readonly fault: stri
   return { parts };
 }
 
+/** @throws InvariantError when it is none: the schemas of conditions refuse such */
+export function fieldPath(text: string): FieldPath {
+  const path = parseFieldPath(text);
+  if ('fault' in path) throw new InvariantError(path.fault);
+  return path;
+}
+
 const unescaped = (quoted: string): string => quoted.replaceAll(/\\(.)/gs, '$1');
 
 function plainPart(name: string): Part {
   if (name === '**') return { kind: 'any-depth' };
   return name.includes('*') ? { kind: 'glob', glob: name } : { kind: 'name', name };
+}
+
+/** Whether the path names this place exactly. */
+export function matchesNames({ parts }: FieldPath, names: readonly string[]): boolean {
+  const deep = parts.findIndex(({ kind }) => kind === 'any-depth');
+  const before = deep < 0 ? parts : parts.slice(0, deep);
+  const after = deep < 0 ? [] : parts.slice(deep + 1);
+  if (deep < 0 ? names.length !== before.length : names.length < before.length + after.length) return false;
+  const matches = (part: Part, name: string | undefined): boolean => {
+    if (part.kind === 'any-depth' || name === undefined) return false;
+    return part.kind === 'name' ? part.name === name : globMatcher(part.glob)(name);
+  };
+  return (
+    before.every((part, index) => matches(part, names[index])) &&
+    after.every((part, index) => matches(part, names[names.length - after.length + index]))
+  );
 }
 
 /**

@@ -6,10 +6,11 @@ import type { Header } from '../request.ts';
 import { readPath } from '../requests/canonical-path.ts';
 import { readQuery } from '../requests/query.ts';
 import { type HttpEffect, methodOf, type OpaqueReason, verbs } from './effect.ts';
+import { readGraphql } from './graphql-request.ts';
 import { boundLines, overrideAmong } from './headers.ts';
 import type { JsonNode } from './json-text.ts';
 import { maxHeaders, maxRememberedIntents } from './limits.ts';
-import { noBody, type RequestBody } from './request-body.ts';
+import type { RequestBody } from './request-body.ts';
 
 export interface RequestText {
   readonly target: TargetName;
@@ -36,22 +37,13 @@ export class Intents {
   readonly #known = new LRUCache<string, Intent>({ max: maxRememberedIntents });
 
   of(request: RequestText): Intent {
-    const { body } = request;
-    if (body.kind !== 'json') return this.#withoutFields(request);
-    const intent = this.#withoutFields({ ...request, body: noBody });
-    if (intent.unacceptable === null && setsMethod(body.document)) {
-      return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };
-    }
-    return { ...intent, effects: intent.effects.map((effect) => ({ ...effect, body })) };
-  }
-
-  #withoutFields(request: RequestText): Intent {
     const text = intentText(request);
+    const { body } = request;
+    if (body.kind === 'json') return readIntent(request, text);
     // What is not in the text (which headers there were, beside what counts) must not make a difference to a refusal.
     const override = overrideAmong(request.headers);
     const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
     const many = request.headers.length > maxHeaders;
-    const { body } = request;
     const bodyKind = body.kind === 'unread' && body.claimsJson ? 'no-json' : body.kind;
     const key = [request.target, request.authority, override ?? '', cookie, many, bodyKind, text].join('\n');
     let intent = this.#known.get(key);
@@ -76,12 +68,29 @@ function readIntent(request: RequestText, text: string): Intent {
     protocol: 'http',
     target: request.target,
     text,
-    commands: 1,
-    effects: effect === null ? [] : [effect],
+    ...(effect === null ? { effects: [], commands: 1 } : effectsOf(effect)),
     opaque: effect === null ? [] : opaqueIn(effect),
     versions: [`${request.target}@${request.authority}`],
     unacceptable,
   };
+}
+
+/** One for each field at the top of what GraphQL asks for, so that each is decided by itself. */
+function effectsOf(effect: HttpEffect): Pick<Intent, 'effects' | 'commands'> {
+  const graphql = readGraphql(effect.query, effect.body);
+  if (graphql.kind !== 'read') {
+    const only: HttpEffect = { ...effect, graphql };
+    return { effects: [only], commands: 1 };
+  }
+  const { certain, fields, commands } = graphql;
+  const effects = fields.map(
+    (field): HttpEffect => ({
+      ...effect,
+      resource: `${effect.resource} ${field.operation} ${field.name}`,
+      graphql: { kind: 'field', certain, field },
+    }),
+  );
+  return { effects, commands };
 }
 
 function opaqueIn({ path, body }: HttpEffect): readonly OpaqueReason[] {
@@ -138,6 +147,7 @@ function readEffect({
     faultOfHeaders(
       headers,
       query.possible.map(({ name }) => name),
+      body,
     ) ?? {
       verb,
       resource: path.raw,
@@ -146,11 +156,16 @@ function readEffect({
       query,
       headers: valuesByName(headers),
       body,
+      graphql: { kind: 'none' },
     }
   );
 }
 
-function faultOfHeaders(headers: readonly Header[], queryNames: readonly string[]): Unacceptable | null {
+function faultOfHeaders(
+  headers: readonly Header[],
+  queryNames: readonly string[],
+  body: RequestBody,
+): Unacceptable | null {
   if (headers.length > maxHeaders) {
     return refusal('too-large', `there are more than ${maxHeaders} headers`, 'Send fewer.');
   }
@@ -162,6 +177,7 @@ function faultOfHeaders(headers: readonly Header[], queryNames: readonly string[
       'Send the method and the path that you mean.',
     );
   }
+  if (body.kind === 'json' && setsMethod(body.document)) return methodInForm;
   if (queryNames.some((name) => name.toLowerCase() === '_method')) return methodInForm;
   if (headers.some(({ name }) => name === 'cookie' || name === 'cookie2')) {
     return refusal(

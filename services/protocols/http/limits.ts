@@ -18,3 +18,15 @@ export const maxFieldPathParts = 32;
 
 /** Digits of a number that is compared: a double has 17 that count. A longer one is within no bounds. */
 export const maxNumberCharacters = 400;
+
+/** Words and signs of a GraphQL document: what the largest dashboards ask for is some hundred. The parser stops there. */
+export const maxGraphqlTokens = 5_000;
+
+/** Fields once fragments are unfolded: fragments that use each other twice would double with each line. */
+export const maxGraphqlFields = 5_000;
+
+/** Fields within each other: GraphiQL's own introspection has 13. */
+export const maxGraphqlDepth = 50;
+
+/** Operations of one request, and fields at their top: each is decided by itself. */
+export const maxGraphqlEffects = 100;

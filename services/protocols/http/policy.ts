@@ -3,6 +3,8 @@ import type { RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
 import { asHttp, opaqueReasons, verbs } from './effect.ts';
 import { globMatcher } from './glob.ts';
+import { graphql } from './graphql-condition.ts';
+import type { OperationType } from './graphql-document.ts';
 import { json } from './json-condition.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
 
@@ -111,9 +113,17 @@ export interface HttpConditions {
   /** `{x-tenant: acme}` */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** `{amount: {atMost: 100}, 'items[*].sku': [A1, 'B-*']}` */
-  readonly json: Readonly<Record<string, JsonWanted | readonly JsonWanted[]>>;
+  readonly json: FieldsWanted;
+  /** `{operations: [mutation], fields: [createRefund, users.email], arguments: {amount: {atMost: 50}}}` */
+  readonly graphql: {
+    readonly operations?: readonly OperationType[];
+    readonly names?: readonly string[];
+    readonly fields?: readonly string[];
+    readonly arguments?: FieldsWanted;
+  };
 }
 
+export type FieldsWanted = Readonly<Record<string, JsonWanted | readonly JsonWanted[]>>;
 export type JsonWanted =
   | string
   | number
@@ -124,7 +134,7 @@ export type JsonWanted =
 export const httpPolicy: PolicyWords = {
   verbs,
   opaqueReasons,
-  conditions: { paths, hosts, query, headers, json } satisfies Readonly<
+  conditions: { paths, hosts, query, headers, json, graphql } satisfies Readonly<
     Record<keyof HttpConditions, EffectCondition>
   >,
   usesInCondition: () => false,
