@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Effect } from '../../core/model/action.ts';
 import type { Mask, RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
-import { opaqueReasons, type PostgresEffect, verbs } from './sql/analysis.ts';
+import { opaqueReasons, type PostgresEffect, type RowChoice, rowChoices, verbs } from './sql/analysis.ts';
 import { isSystemSchema } from './sql/catalog.ts';
 import { namePart, splitDotted } from './sql/names.ts';
 
@@ -158,6 +158,17 @@ const objects: EffectCondition = {
   },
 };
 
+const chosenBy: EffectCondition = {
+  schema: z.array(z.enum(rowChoices)).min(1),
+  compile(value: unknown) {
+    const wanted = new Set(z.array(z.enum(rowChoices)).parse(value));
+    return (effect) => {
+      const { rowsChosenBy } = asPostgres(effect);
+      return rowsChosenBy !== null && wanted.has(rowsChosenBy);
+    };
+  },
+};
+
 const maskPatterns = new WeakMap<Mask, readonly NamePattern[]>();
 
 function patternsOfMask(mask: Mask): readonly NamePattern[] {
@@ -193,6 +204,8 @@ export interface PostgresConditions {
   readonly settings: readonly string[];
   /** `table`, `view`, `function`, `role` */
   readonly objects: readonly string[];
+  /** How `update`, `delete` and `truncate` choose their rows */
+  readonly rowsChosenBy: readonly RowChoice[];
 }
 
 export const postgresPolicy: PolicyWords = {
@@ -208,6 +221,7 @@ export const postgresPolicy: PolicyWords = {
     ),
     settings,
     objects,
+    rowsChosenBy: chosenBy,
   } satisfies Readonly<Record<keyof PostgresConditions, EffectCondition>>,
   usesInCondition(mask, effect) {
     const { conditionColumns } = asPostgres(effect);

@@ -14,6 +14,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   function: null,
   setting: null,
   objectKind: null,
+  rowsChosenBy: null,
   ...more,
 });
 
@@ -27,6 +28,17 @@ function matches(
   if (found === undefined) throw new Error(`no condition ${condition}`);
   return found.compile(found.schema.parse(value), outcome)(of);
 }
+
+test.each<[readonly string[], PostgresEffect['rowsChosenBy'], boolean]>([
+  [['none', 'range'], 'none', true],
+  [['none', 'range'], 'value', false],
+  [['key'], 'key', true],
+  [['none'], null, false],
+])('rows chosen by %j, and it is %s: %p', (wanted, rowsChosenBy, matching) => {
+  for (const outcome of ['allow', 'deny', 'hold'] as const) {
+    expect(matches('rowsChosenBy', wanted, outcome, effect({ verb: 'delete', rowsChosenBy }))).toBe(matching);
+  }
+});
 
 describe('tables and functions', () => {
   test.each<[readonly string[], string, boolean]>([

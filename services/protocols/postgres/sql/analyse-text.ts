@@ -6,6 +6,7 @@ import type { Analysis, OpaqueReason, PostgresEffect, StatementFacts } from './a
 import type { Catalog } from './catalog.ts';
 import type { CatalogContext, Context } from './context.ts';
 import type { TooComplexError } from './errors.ts';
+import { weakerOf } from './findings.ts';
 import { emptySearchPath, searchPath } from './names.ts';
 import type { Parsed } from './parse.ts';
 import { queries } from './queries.ts';
@@ -119,4 +120,5 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
   ...left,
   columns: [...new Set([...left.columns, ...right.columns])],
   conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
+  rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

@@ -67,6 +67,13 @@ export interface ColumnRef {
   readonly attributeNumber: number;
 }
 
+/**
+ * How UPDATE and DELETE choose their rows: `key` by values for all columns of a unique key, `value` by values for other columns, `range` by
+ * anything else that looks at the row, `none` by nothing that does.
+ */
+export const rowChoices = ['none', 'range', 'value', 'key'] as const;
+export type RowChoice = (typeof rowChoices)[number];
+
 export interface PostgresEffect extends Effect {
   readonly verb: Verb;
   /** `app.users` when the effect is on a relation, else null. `resource` says the same for people. */
@@ -84,6 +91,8 @@ export interface PostgresEffect extends Effect {
   readonly setting: string | null;
   /** `table`, `view`, `function`, `role`: what kind of object is made, changed or dropped; null for all other effects. */
   readonly objectKind: string | null;
+  /** Of `update`, `delete` and `truncate`; null for all other effects. Never more than is sure. */
+  readonly rowsChosenBy: RowChoice | null;
 }
 
 /** Where an output column's values come from. */

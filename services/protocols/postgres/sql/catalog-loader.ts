@@ -269,11 +269,13 @@ const columnsAt = (relation: Relation, attributeNumbers: Cell): readonly Catalog
   );
 
 function loadUniqueKeys(rows: CatalogResult, relations: ReadonlyMap<number, Relation>): void {
-  for (const [on, name, keys] of rows) {
+  for (const [on, name, indexed, keyColumns, identifies] of rows) {
     const relation = relations.get(number(on));
+    // Columns that are only stored beside the key come last.
+    const keys = text(indexed).split(' ').slice(0, number(keyColumns)).join(' ');
     // A key of 0 is an expression.
     const columns = numbers(keys).includes(0) ? relation?.columns : relation && columnsAt(relation, keys);
-    relation?.uniqueKeys.push({ name: text(name), columns: columns ?? [] });
+    relation?.uniqueKeys.push({ name: text(name), columns: columns ?? [], identifies: flag(identifies) });
   }
 }
 

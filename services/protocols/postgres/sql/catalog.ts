@@ -42,6 +42,8 @@ export interface UniqueKey {
   readonly name: string;
   /** All of the relation's columns where the index is on expressions. */
   readonly columns: readonly CatalogColumn[];
+  /** Whether no two rows have the same values in these columns. Indexes on some rows and on expressions, and exclusions, only tell of others. */
+  readonly identifies: boolean;
 }
 
 /** A foreign key, seen from the relation that it refers to. */

@@ -37,7 +37,7 @@ function copyFrom(statement: CopyStmt, context: Context): Columns {
   const columns = listedColumns(statement.attlist, relation, context);
   const item = relationItem(relation, statement.relation ?? {}, context);
   evaluateBoolean(statement.whereClause, new Scope(null, [item]), context);
-  noteWrite('insert', relation, columns, false, context);
+  noteWrite('insert', relation, columns, false, null, context);
   return nothing;
 }
 

@@ -269,7 +269,7 @@ export function truncate(statement: TruncateStmt, { context }: Frame): Told {
       noteUnknownRelation('truncate', node.RangeVar, context);
       continue;
     }
-    noteWrite('truncate', relation, relation.columns, node.RangeVar.inh !== true, context);
+    noteWrite('truncate', relation, relation.columns, node.RangeVar.inh !== true, 'none', context);
     if (statement.behavior === 'DROP_CASCADE') noteTruncateCascade(relation, context);
   }
   return { command: 'TRUNCATE TABLE' };

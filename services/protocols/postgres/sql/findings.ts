@@ -1,5 +1,6 @@
-import type { ColumnRef, OpaqueReason, PostgresEffect, Verb } from './analysis.ts';
+import type { ColumnRef, OpaqueReason, PostgresEffect, RowChoice, Verb } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
+import { weaker } from './rows-chosen.ts';
 import type { Sources } from './value.ts';
 
 /** An effect while it is being put together. */
@@ -12,6 +13,7 @@ interface Draft {
   readonly objectKind: string | null;
   readonly columns: Set<string>;
   readonly conditionColumns: Set<string>;
+  rowsChosenBy: RowChoice | null;
 }
 
 /** What has been found out about one statement so far. Things found twice count once. */
@@ -59,9 +61,15 @@ export class Findings {
     }
   }
 
-  write(verb: Verb, relation: Relation, columns: readonly CatalogColumn[]): void {
+  write(
+    verb: Verb,
+    relation: Relation,
+    columns: readonly CatalogColumn[],
+    rowsChosenBy: RowChoice | null,
+  ): void {
     this.touch(relation);
     const draft = this.#draft(verb, relation.text, relation.text);
+    draft.rowsChosenBy = weakerOf(draft.rowsChosenBy, rowsChosenBy);
     for (const column of columns) draft.columns.add(column.text);
   }
 
@@ -167,9 +175,14 @@ export class Findings {
         objectKind,
         columns: new Set(),
         conditionColumns: new Set(),
+        rowsChosenBy: null,
       };
       this.#effects.set(key, draft);
     }
     return draft;
   }
 }
+
+/** Of two ways in which rows are chosen for one effect, that which leaves more. */
+export const weakerOf = (left: RowChoice | null, right: RowChoice | null): RowChoice | null =>
+  left === null || right === null ? (left ?? right) : weaker(left, right);

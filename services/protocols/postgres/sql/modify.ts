@@ -10,6 +10,7 @@ import type {
   ReturningClause,
   UpdateStmt,
 } from 'libpg-query';
+import type { RowChoice } from './analysis.ts';
 import { noteCoercion } from './calls.ts';
 import type { CatalogColumn, Relation } from './catalog.ts';
 import { withTables } from './common-tables.ts';
@@ -18,6 +19,7 @@ import { evaluate, evaluateBoolean, evaluateCondition, evaluateParts } from './e
 import { fromItems, noteUnknownRelation, relationItem } from './from.ts';
 import { listOf } from './nodes.ts';
 import { noteWrite } from './relation-effects.ts';
+import { rowsChosenBy } from './rows-chosen.ts';
 import { type Columns, fieldNamed, type RangeItem, Scope } from './scope.ts';
 import { targetList } from './target-list.ts';
 import { anyType, typeOid } from './types.ts';
@@ -81,7 +83,7 @@ function insert(statement: InsertStmt, scope: Scope, context: Context): Columns 
       ? []
       : sourceValues(context.queries.query(statement.selectStmt, scope, context));
   store(source, columns, context);
-  note('insert', target, columns, context);
+  note('insert', target, columns, null, context);
   if (statement.onConflictClause !== undefined) {
     onConflict(statement.onConflictClause, target, columns, source, scope, context);
   }
@@ -123,10 +125,11 @@ function note(
   event: 'insert' | 'update' | 'delete',
   { relation, range, only }: Target,
   columns: readonly CatalogColumn[],
+  rowsChosenBy: RowChoice | null,
   context: Context,
 ): void {
   if (relation === null) noteUnknownRelation(event, range, context);
-  else noteWrite(event, relation, columns, only, context);
+  else noteWrite(event, relation, columns, only, rowsChosenBy, context);
 }
 
 function onConflict(
@@ -160,7 +163,8 @@ function onConflict(
     }),
   };
   const both = new Scope(scope, [target.item, excluded]);
-  note('update', target, assign(clause.targetList, target, both, context), context);
+  // As many rows as are inserted, at most.
+  note('update', target, assign(clause.targetList, target, both, context), 'range', context);
   evaluateBoolean(clause.whereClause, both, context);
 }
 
@@ -195,13 +199,22 @@ function assign(
   return columns;
 }
 
+function choiceOf(
+  where: Node | undefined,
+  { relation, item }: Target,
+  items: readonly RangeItem[],
+): RowChoice {
+  if (relation === null) return 'none';
+  return rowsChosenBy(where, { relation, name: item.name, alone: items.length === 1 });
+}
+
 function update(statement: UpdateStmt, scope: Scope, context: Context): Columns {
   const target = findTarget(statement.relation, context);
   const items = [target.item, ...fromItems(statement.fromClause, scope, context)];
   const inner = new Scope(scope, items);
   const columns = assign(statement.targetList, target, inner, context);
   evaluateBoolean(statement.whereClause, inner, context);
-  note('update', target, columns, context);
+  note('update', target, columns, choiceOf(statement.whereClause, target, items), context);
   return returning(statement.returningClause, target, items, scope, context);
 }
 
@@ -209,7 +222,7 @@ function remove(statement: DeleteStmt, scope: Scope, context: Context): Columns 
   const target = findTarget(statement.relation, context);
   const items = [target.item, ...fromItems(statement.usingClause, scope, context)];
   evaluateBoolean(statement.whereClause, new Scope(scope, items), context);
-  note('delete', target, allColumns(target), context);
+  note('delete', target, allColumns(target), choiceOf(statement.whereClause, target, items), context);
   return returning(statement.returningClause, target, items, scope, context);
 }
 
@@ -223,28 +236,35 @@ function merge(statement: MergeStmt, scope: Scope, context: Context): Columns {
   const items = [target.item, ...sources];
   const inner = new Scope(scope, items);
   evaluateBoolean(statement.joinCondition, inner, context);
-  if (target.relation !== null) context.findings.write('merge', target.relation, []);
+  if (target.relation !== null) context.findings.write('merge', target.relation, [], null);
+  const chosenBy = choiceOf(statement.joinCondition, target, items);
   for (const node of listOf(statement.mergeWhenClauses)) {
-    if ('MergeWhenClause' in node) mergeAction(node.MergeWhenClause, target, inner, context);
+    if ('MergeWhenClause' in node) mergeAction(node.MergeWhenClause, target, chosenBy, inner, context);
   }
   return returning(statement.returningClause, target, items, scope, context);
 }
 
-function mergeAction(clause: MergeWhenClause, target: Target, scope: Scope, context: Context): void {
+function mergeAction(
+  clause: MergeWhenClause,
+  target: Target,
+  chosenBy: RowChoice,
+  scope: Scope,
+  context: Context,
+): void {
   evaluateBoolean(clause.condition, scope, context);
   switch (clause.commandType) {
     case 'CMD_UPDATE':
-      note('update', target, assign(clause.targetList, target, scope, context), context);
+      note('update', target, assign(clause.targetList, target, scope, context), chosenBy, context);
       return;
     case 'CMD_DELETE':
-      note('delete', target, allColumns(target), context);
+      note('delete', target, allColumns(target), chosenBy, context);
       return;
     case 'CMD_INSERT': {
       const listed = listOf(clause.targetList);
       const columns = listed.length > 0 ? namedColumns(listed, target, scope, context) : allColumns(target);
       const values = listOf(clause.values).map((node) => evaluate(node, scope, context));
       store(values, columns, context);
-      note('insert', target, columns, context);
+      note('insert', target, columns, null, context);
       return;
     }
     case 'CMD_NOTHING':

@@ -1,5 +1,6 @@
 /** What reading and writing the rows of a relation does, beyond the relation itself. */
 
+import type { RowChoice } from './analysis.ts';
 import { noteType } from './calls.ts';
 import type { CatalogColumn, Relation, RelationEvent, WriteEvent } from './catalog.ts';
 import type { Context } from './context.ts';
@@ -20,12 +21,16 @@ export function noteRead(relation: Relation, only: boolean, context: Context): v
   else findings.readThrough(view.findings, relation.kind === 'materialized view');
 }
 
-/** Rows of the relation are changed: `columns` are those that are written, all of them for DELETE and TRUNCATE. */
+/**
+ * Rows of the relation are changed: `columns` are those that are written, all of them for DELETE and TRUNCATE. Rows that depend on them by
+ * foreign keys are as many as there happen to be.
+ */
 export function noteWrite(
   event: WriteEvent,
   relation: Relation,
   columns: readonly CatalogColumn[],
   only: boolean,
+  rowsChosenBy: RowChoice | null,
   context: Context,
   seen: Set<string> = new Set(),
 ): void {
@@ -34,11 +39,13 @@ export function noteWrite(
   seen.add(key);
   context.budget.spend(columns.length + 1);
   const { findings } = context;
-  findings.write(event, relation, columns);
+  findings.write(event, relation, columns, rowsChosenBy);
   for (const ancestor of ancestorsOf(relation))
-    findings.write(event, ancestor, sameColumns(ancestor, columns));
+    findings.write(event, ancestor, sameColumns(ancestor, columns), rowsChosenBy);
   if (!only && event !== 'insert') {
-    for (const child of inheritingFrom(relation)) findings.write(event, child, sameColumns(child, columns));
+    for (const child of inheritingFrom(relation)) {
+      findings.write(event, child, sameColumns(child, columns), rowsChosenBy);
+    }
   }
   noteCode(relation, event, context);
   const descendants = descendantsOf(relation);
@@ -46,7 +53,7 @@ export function noteWrite(
   for (const child of descendants) noteCode(child, event, context);
   if (event === 'insert' || event === 'update') for (const column of columns) noteType(context, column.type);
   noteRules(relation, event, context);
-  if (relation.isView) noteWriteThroughView(event, relation, columns, context, seen);
+  if (relation.isView) noteWriteThroughView(event, relation, columns, rowsChosenBy, context, seen);
   else noteCascades(event, relation, columns, context, seen);
 }
 
@@ -74,6 +81,7 @@ function noteWriteThroughView(
   event: WriteEvent,
   view: Relation,
   columns: readonly CatalogColumn[],
+  rowsChosenBy: RowChoice | null,
   context: Context,
   seen: Set<string>,
 ): void {
@@ -95,7 +103,7 @@ function noteWriteThroughView(
           if (column === undefined || !columns.includes(column)) return [];
           return field.value.sources.filter((source) => source.relationOid === base.oid);
         });
-  noteWrite(event, base, written, false, context, seen);
+  noteWrite(event, base, written, false, rowsChosenBy, context, seen);
 }
 
 /** Foreign keys that change dependent rows. TRUNCATE's cascade takes every dependent table, but only when it is asked to. */
@@ -108,14 +116,14 @@ function noteCascades(
 ): void {
   for (const key of relation.referencedBy) {
     if (event === 'delete' && key.onDelete === 'cascade') {
-      noteWrite('delete', key.dependent, key.dependent.columns, false, context, seen);
+      noteWrite('delete', key.dependent, key.dependent.columns, false, 'range', context, seen);
     } else if (
       (event === 'delete' && key.onDelete === 'set') ||
       (event === 'update' &&
         key.onUpdate !== 'none' &&
         key.referencedColumns.some((column) => columns.includes(column)))
     ) {
-      noteWrite('update', key.dependent, key.dependentColumns, false, context, seen);
+      noteWrite('update', key.dependent, key.dependentColumns, false, 'range', context, seen);
     }
   }
 }
@@ -129,7 +137,7 @@ export function noteTruncateCascade(
   for (const { dependent } of relation.referencedBy) {
     if (seen.has(dependent)) continue;
     seen.add(dependent);
-    noteWrite('truncate', dependent, dependent.columns, false, context);
+    noteWrite('truncate', dependent, dependent.columns, false, 'none', context);
     noteTruncateCascade(dependent, context, seen);
   }
 }

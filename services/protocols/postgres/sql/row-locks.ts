@@ -41,9 +41,9 @@ function lockSubquery(node: Node | undefined, scope: Scope, context: Context): v
 }
 
 export function lockRelation(relation: Relation, context: Context): void {
-  context.findings.write('lock', relation, []);
+  context.findings.write('lock', relation, [], null);
   if (!relation.isView || relation.system) return;
   for (const inner of viewFacts(relation, context)?.findings.relations() ?? []) {
-    context.findings.write('lock', inner, []);
+    context.findings.write('lock', inner, [], null);
   }
 }
