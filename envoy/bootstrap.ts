@@ -35,7 +35,19 @@ export const bootstrap = (
     log_format: { json_format: { time: '%Y-%m-%dT%T.%e%z', level: '%l', component: '%n', message: '%j' } },
   },
   overload_manager: overloadManager(gateway, requestHeapBytes),
+  ...(requestHeapBytes === 0
+    ? {}
+    : { layered_runtime: { layers: [{ name: 'fixed', static_layer: answersFailClosed }] } }),
 });
+
+/** What of ext_proc's behaviour is a matter of flags, some of which are off by default in some releases. */
+const answersFailClosed: EnvoyMessage = {
+  // A stream that is done is ended, and not reset, which Node's HTTP/2 server takes for an attack when there are many.
+  'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
+  // A processor that cannot be called at all (envoyproxy/envoy#45220), or answers what it was not asked: 503.
+  'envoy.reloadable_features.ext_proc_report_client_creation_error': true,
+  'envoy.reloadable_features.ext_proc_fail_close_spurious_resp': true,
+};
 
 const listenOn = (address: AdminAddress): EnvoyMessage =>
   'socketPath' in address

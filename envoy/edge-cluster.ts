@@ -1,5 +1,5 @@
 import type { ListenerName } from '../services/core/model/ids.ts';
-import { workerNumbers } from '../services/core/model/worker.ts';
+import type { WorkerNumber } from '../services/core/model/worker.ts';
 import { listenerMetadata } from '../services/edge/ext-authz/listener-metadata.ts';
 import { healthChecks } from './health-checks.ts';
 import {
@@ -22,7 +22,8 @@ import { edgeSocket } from './sockets.ts';
 interface Asking {
   readonly cluster: string;
   readonly max: number;
-  readonly timeoutMs: number;
+  /** Null: for as long as it takes. */
+  readonly timeoutMs: number | null;
   readonly maxAnswerBytes: number;
 }
 
@@ -47,7 +48,7 @@ export const edgeService = (
   { workers }: Workers,
 ): EnvoyMessage => ({
   envoy_grpc: { cluster_name: cluster, max_receive_message_length: maxAnswerBytes },
-  timeout: duration(timeoutMs),
+  ...(timeoutMs === null ? {} : { timeout: duration(timeoutMs) }),
   initial_metadata: [{ key: listenerMetadata, value: listener }],
   ...(workers === 1 ? {} : { retry_policy: askAnother(workers) }),
 });
@@ -68,7 +69,7 @@ const askAnother = (workers: number): EnvoyMessage => ({
 /** services/edge on its unix socket. */
 export const edgeCluster = (
   { cluster: name, max }: Asking,
-  { workers }: Workers,
+  workers: readonly WorkerNumber[],
   runDir: string,
 ): EnvoyMessage => ({
   name,
@@ -95,7 +96,7 @@ export const edgeCluster = (
       {
         max_requests: max,
         max_pending_requests: max,
-        max_retries: workers === 1 ? 0 : max,
+        max_retries: workers.length === 1 ? 0 : max,
       },
     ],
   },
@@ -105,7 +106,7 @@ export const edgeCluster = (
     cluster_name: name,
     endpoints: [
       {
-        lb_endpoints: workerNumbers(workers).map((worker) => ({
+        lb_endpoints: workers.map((worker) => ({
           endpoint: { address: pipe(edgeSocket(runDir, worker)) },
         })),
       },

@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import type { ListenerSettings, TargetSettings } from '../services/core/model/settings.ts';
+import { workerNumbers } from '../services/core/model/worker.ts';
 import type { RequestTarget } from '../services/protocols/requests/target.ts';
 import { requestLog } from './access-log.ts';
 import { boundPort, connectionLimits } from './bound-port.ts';
 import { aboutRequests, edgeCluster, edgeService } from './edge-cluster.ts';
+import { answerClusters, answerFilters } from './http-answers.ts';
 import {
   clusterName,
   httpRoutes,
@@ -59,7 +61,8 @@ export const httpRequests: ListenerKind = {
   }),
 
   clusters: ({ gateway, targets }, runDir, files) => [
-    edgeCluster(aboutRequests, gateway, runDir),
+    edgeCluster(aboutRequests, workerNumbers(gateway.workers), runDir),
+    ...answerClusters(gateway, runDir),
     ...httpTargets(targets).map((target) => targetCluster(target, files)),
   ],
 
@@ -157,6 +160,7 @@ const connectionManager = (
           with_request_body: { max_request_bytes: 1, allow_partial_message: false, pack_as_bytes: true },
           validate_mutations: true,
         }),
+        ...answerFilters(settings.name, gateway),
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
           // Targets learn nothing of Envoy's ways, and clients nothing of targets'.
           suppress_envoy_headers: true,

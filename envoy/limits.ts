@@ -162,3 +162,15 @@ export const targetIdleMs = 30_000;
  * to new requests.
  */
 export const requestBodyHeapBytes = 512 * 1024 * 1024;
+
+/** Answers that may be read at a time, streams of events among them. Past it the answer is 503. */
+export const maxAnswersRead = 10_000;
+
+/**
+ * How long Envoy waits until an answer's headers are looked at; bodies have no such time. By default 200 ms, which a loaded machine may take:
+ * this is as long as a Check at the door may take.
+ */
+export const answerMessageTimeoutMs = 5_000;
+
+/** What comes back at once of a body: a string that was held (services/core/masking/limits.ts), masked, and what stands around it. */
+export const maxAnswerMessageBytes = 8 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import { insideStatuses } from '../services/edge/ext-proc/own-answers.ts';
 import type { EnvoyMessage } from './message.ts';
 
 /**
@@ -20,24 +21,34 @@ const problem = (status: string | number): EnvoyMessage => ({
   content_type: 'application/problem+json',
 });
 
+const asItStands: EnvoyMessage = {
+  text_format_source: { inline_string: '%LOCAL_REPLY_BODY%' },
+  content_type: 'application/problem+json',
+};
+
+const isStatus = (code: number, runtimeKey: string): EnvoyMessage => ({
+  status_code_filter: {
+    comparison: { op: 'EQ', value: { default_value: code, runtime_key: `sallyport.${runtimeKey}` } },
+  },
+});
+
 export const ownReplies: EnvoyMessage = {
   mappers: [
+    // The edge service answers in the target's place.
+    ...Object.entries(insideStatuses).map(([status, inside]) => ({
+      filter: isStatus(inside, `inside_${inside}`),
+      status_code: Number(status),
+      body_format_override: asItStands,
+    })),
     {
-      filter: {
-        status_code_filter: {
-          comparison: { op: 'EQ', value: { default_value: unasked.code, runtime_key: 'sallyport.unasked' } },
-        },
-      },
+      filter: isStatus(unasked.code, 'unasked'),
       status_code: 503,
       body_format_override: problem(503),
     },
     {
       // The edge service has refused it, and says so itself.
       filter: { response_flag_filter: { flags: ['UAEX'] } },
-      body_format_override: {
-        text_format_source: { inline_string: '%LOCAL_REPLY_BODY%' },
-        content_type: 'application/problem+json',
-      },
+      body_format_override: asItStands,
     },
   ],
   body_format: problem('%RESPONSE_CODE%'),

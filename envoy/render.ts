@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { workerNumbers } from '../services/core/model/worker.ts';
 import { bootstrap } from './bootstrap.ts';
 import { aboutConnections, edgeCluster } from './edge-cluster.ts';
 import { EnvoyError } from './errors.ts';
@@ -108,7 +109,7 @@ const listeners = (served: Served, files: ResourceFiles): readonly EnvoyMessage[
   });
 
 const clusters = (served: Served, runDir: string, files: ResourceFiles): readonly EnvoyMessage[] => [
-  edgeCluster(aboutConnections, served.gateway, runDir),
+  edgeCluster(aboutConnections, workerNumbers(served.gateway.workers), runDir),
   ...kindsOf(served).flatMap(({ kind, part }) => kind.clusters(part, runDir, files)),
 ];
 

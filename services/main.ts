@@ -209,6 +209,14 @@ async function startGateway(
       const engine = engines.get(live.protocolOf(listener, target));
       return engine?.takes === 'requests' ? engine : null;
     },
+    answerTo: (action) => {
+      for (const engine of engines.values()) {
+        const reader = engine.takes === 'requests' ? engine.answerTo(action) : null;
+        if (reader !== null) return reader;
+      }
+      return null;
+    },
+    worker,
     log,
   });
   const startedAtMs = clock.nowMs();

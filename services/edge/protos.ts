@@ -7,7 +7,11 @@ const protosDir = join(import.meta.dirname, '../../protos');
 
 /** Everything in protos/: the files that have a service, and what they import. */
 export const packageDefinition: PackageDefinition = loadSync(
-  ['envoy/service/auth/v3/external_auth.proto', 'grpc/health/v1/health.proto'],
+  [
+    'envoy/service/auth/v3/external_auth.proto',
+    'envoy/service/ext_proc/v3/external_processor.proto',
+    'grpc/health/v1/health.proto',
+  ],
   { includeDirs: [protosDir], enums: String, longs: Number },
 );
 

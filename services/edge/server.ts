@@ -4,6 +4,7 @@ import {
   ServerCredentials,
   type ServerOptions,
   type ServerUnaryCall,
+  type ServiceDefinition,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
@@ -11,10 +12,14 @@ import type { Checkpoint } from '../core/checkpoint/contract.ts';
 import { InvariantError, messageOf } from '../core/model/errors.ts';
 import type { ListenerName, TargetName } from '../core/model/ids.ts';
 import type { Logger } from '../core/model/log.ts';
+import type { WorkerNumber } from '../core/model/worker.ts';
 import type { RequestEngine } from '../protocols/protocol.ts';
+import type { AnswerReader } from '../protocols/request.ts';
 import { clearStaleSocket } from '../protocols/unix-socket.ts';
 import { EdgeError } from './errors.ts';
 import { authorization } from './ext-authz/authorization.ts';
+import { type ProcessingResponse, readProcessingRequest } from './ext-proc/messages.ts';
+import { processing } from './ext-proc/processing.ts';
 import { health } from './health.ts';
 import {
   closeMs,
@@ -33,6 +38,9 @@ export interface EdgeOptions {
   readonly checkpoint: Pick<Checkpoint, 'admit'>;
   /** Who decides on requests for this target that come in by this listener; null when its clients' connections are passed on as they are. */
   requests(listener: ListenerName, target: TargetName | null): RequestEngine | null;
+  /** Who reads the answer to this action; null when nobody does, and it must not be shown. */
+  answerTo(action: string): AnswerReader | null;
+  readonly worker: WorkerNumber;
   readonly log: Logger;
 }
 
@@ -58,10 +66,12 @@ class EnvoyFacingServer extends Server {
   }
 }
 
+const processorService = 'envoy.service.ext_proc.v3.ExternalProcessor';
 const authorizationService = 'envoy.service.auth.v3.Authorization';
 
 /** @throws EdgeError */
-export async function startEdge({ socketPath, checkpoint, requests, log }: EdgeOptions): Promise<Edge> {
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const { socketPath, checkpoint, requests, answerTo, worker, log } = options;
   await clearStaleSocket(socketPath);
   const server = new EnvoyFacingServer({
     'grpc.max_receive_message_length': maxMessageBytes,
@@ -71,13 +81,29 @@ export async function startEdge({ socketPath, checkpoint, requests, log }: EdgeO
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   });
   server.addService(serviceDefinition(authorizationService), {
-    Check: endingOnBug(authorization({ checkpoint, requests, log }).Check),
+    Check: endingOnBug(authorization({ checkpoint, requests, worker, log }).Check),
   });
+  server.addService(answersDefinition(), processing({ answerTo, log }));
   server.addService(serviceDefinition('grpc.health.v1.Health'), health([authorizationService]));
   await listen(server, socketPath);
   // The folder keeps others out; this is for the day on which somebody moves the socket.
   await chmod(socketPath, 0o600);
   return { close: () => close(server, log) };
+}
+
+/** With codecs of our own in place of the loader's. */
+function answersDefinition(): ServiceDefinition {
+  const { Process, ...others } = serviceDefinition(processorService);
+  if (Process === undefined || Object.keys(others).length > 0) {
+    throw new InvariantError('protos/ declares another ExternalProcessor');
+  }
+  return {
+    Process: {
+      ...Process,
+      requestDeserialize: readProcessingRequest,
+      responseSerialize: (response: ProcessingResponse) => response,
+    },
+  };
 }
 
 type Answering<Answer> = (

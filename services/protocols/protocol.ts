@@ -13,7 +13,7 @@ import type { Logger } from '../core/model/log.ts';
 import type { Secret } from '../core/model/secret.ts';
 import type { ListenerOauthSettings, ListenerSettings } from '../core/model/settings.ts';
 import type { Telemetry } from '../core/model/telemetry.ts';
-import type { ArrivedRequest, RequestAnswer } from './request.ts';
+import type { AnswerReader, ArrivedRequest, RequestAnswer } from './request.ts';
 
 /** The building blocks of config sections, made by core/config; a protocol composes its target section of them. */
 export interface ConfigParts {
@@ -49,6 +49,8 @@ export interface PolicyWords {
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */
   readonly readsAnswers: boolean;
+  /** Whether what they answer comes in rows, so that a policy can limit their number. */
+  readonly countsRows: boolean;
 }
 
 /** A connection that Envoy's TCP proxy has passed on; the PROXY header has been read and taken off. */
@@ -119,6 +121,8 @@ export interface RequestEngine extends EngineAtWork {
   readonly takes: 'requests';
   /** Never rejects but for a bug. `gone`: the client has hung up, and nobody waits for the answer. */
   check(request: ArrivedRequest, gone: AbortSignal): Promise<RequestAnswer>;
+  /** Who reads what the target answers to this action; null when nobody waits for that, and it must not be shown. Asked once. */
+  answerTo(action: string): AnswerReader | null;
 }
 
 export type Engine = ConnectionEngine | RequestEngine;

@@ -35,7 +35,7 @@ export interface ArrivedRequest {
 }
 
 /** Statuses with which the gateway answers itself; protos/envoy/type/v3/http_status.proto has the same. */
-export type OwnStatus = 400 | 401 | 403 | 404 | 413 | 429 | 503;
+export type OwnStatus = 400 | 401 | 403 | 404 | 413 | 429 | 502 | 503;
 
 /** For Envoy's access log. */
 export type AnswerNotes = Readonly<Record<string, string>>;
@@ -46,6 +46,8 @@ export type RequestAnswer =
       readonly kind: 'pass';
       readonly remove: readonly string[];
       readonly set: readonly Header[];
+      /** Whether what the target answers is to be read by this process before the client sees it. */
+      readonly answerIsRead: boolean;
       readonly notes: AnswerNotes;
     }
   | {
@@ -55,3 +57,34 @@ export type RequestAnswer =
       readonly body: string;
       readonly notes: AnswerNotes;
     };
+
+/** What the gateway answers itself. */
+export type OwnAnswer = Extract<RequestAnswer, { kind: 'answer' }>;
+
+/** How the headers of an answer of a target change: some are taken off, then some set, all of a name in a row. */
+export interface HeaderChanges {
+  readonly remove: readonly string[];
+  readonly set: readonly Header[];
+}
+
+export interface AnswerHead {
+  readonly status: number;
+  /** Without pseudo-headers. */
+  readonly headers: readonly Header[];
+  readonly hasBody: boolean;
+}
+
+/** Reads what a target answers to one request, before the client sees it. Its calls come in the order in which they stand here. */
+export interface AnswerReader {
+  /** Called at once when it must go no further, as its session has ended. */
+  onCut(cut: () => void): void;
+  /** Envoy has answered in the target's place. */
+  unanswered(status: number): void;
+  head(head: AnswerHead): ({ readonly kind: 'pass' } & HeaderChanges) | OwnAnswer;
+  /** What of the body goes on now; null when nothing of it may, any more. */
+  body(chunk: Buffer, isLast: boolean): Buffer | null;
+  /** Behind a body whose last part was not known to be the last: what of that goes on. Null as with `body`. */
+  trailers(headers: readonly Header[]): ({ readonly body: Buffer } & HeaderChanges) | null;
+  /** Nothing more comes: it is over, or the client or the target has left. */
+  closed(): void;
+}

@@ -6,6 +6,7 @@ import { HttpGateway } from '../e2e/http-gateway.ts';
 import { envoyBinary } from '../servers/envoy.ts';
 import type { ReceivedRequest } from '../servers/http-target.ts';
 import { type RawAnswer, raw } from './http-client.ts';
+import { leaky, mislabelled, secrets, unreadable } from './leaky-answers.ts';
 
 type Outcome = 'allow' | 'masked' | 'hold' | 'deny';
 
@@ -25,7 +26,7 @@ const { cases } = JSON.parse(readFileSync(join(import.meta.dirname, 'http.json')
   readonly cases: readonly Case[];
 };
 
-/** The corpus' policy in our own language, but for masks, and a second target that allows all that it does not deny. */
+/** The corpus' policy in our own language, and a second target that allows all that it does not deny. */
 const policy = `\
 policies:
   - name: agent-http
@@ -41,9 +42,10 @@ policies:
         paths: ['/api/v1/**']
         outcome: hold
         approval: {approvers: [{groups: [oncall]}], mode: defer}
-      - {name: no-inference, effects: ['*'], query: {sort: 'ssn', 'filter': '*'}, outcome: deny}
-      - {name: no-sorting, effects: ['*'], query: {sort: ['ssn', 'email', 'pan']}, outcome: deny}
       - {name: never, effects: ['*'], paths: ['/admin/**', '/internal/**'], outcome: deny}
+    masks:
+      - {fields: ['**.ssn', '**.email', '**.pan'], with: full}
+      - {detect: [us-ssn, card, email], with: full}
   - name: open
     targets: [open]
     rules:
@@ -89,15 +91,13 @@ const bytesOf = ({ method, path, headers, body }: Case, target = 'billing'): str
   return `${method} ${place} HTTP/1.1\r\n${host}${own}${sent.join('')}${length}\r\n${text ?? ''}`;
 };
 
-/** No masks yet: what the corpus wants masked, a gateway that cannot mask is judged by its other rules alone. */
-const needsMasks = ({ expected }: Case): boolean => expected === 'masked';
 /** Each stands for something that a single request with this policy does not show; the tests below do. */
 const elsewhere = new Set(['HTTP-062', 'HTTP-037']);
 
 describe('the corpus', () => {
   test.each(
     cases
-      .filter((each) => !needsMasks(each) && !elsewhere.has(each.id))
+      .filter((each) => each.expected !== 'masked' && !elsewhere.has(each.id))
       .map((each) => [each.id, each] as const),
   )('%s', async (_, attacked) => {
     const { answers, got } = await attack(bytesOf(attacked));
@@ -106,15 +106,76 @@ describe('the corpus', () => {
     if (attacked.expected === 'allow' && !attacked.acceptable) expect(outcome).toBe('allow');
     expect(got.length).toBe(outcome === 'allow' ? 1 : 0);
   });
+});
 
-  test('what wants masks is refused by check until there are any', async () => {
-    expect(cases.filter(needsMasks).length).toBeGreaterThan(5);
-    const config = await HttpGateway.check({
-      policy: `${policy}    masks: [{detect: [us-ssn], with: full}]\n`,
-      second: 'open',
-    });
-    expect(config.status).toBe(2);
-    expect(config.stdout).toContain('what target open answers is not read by the gateway yet');
+describe('what is to be masked', () => {
+  beforeAll(() => {
+    gateway.target.answer = leaky;
+  });
+  afterAll(() => {
+    gateway.target.answer = null;
+  });
+
+  /** All that an agent gets to see, or that its connection was cut. */
+  const seen = async (path: string, init: RequestInit = {}): Promise<string> => {
+    try {
+      const answer = await gateway.fetch(path, init);
+      const head = JSON.stringify([...answer.headers]);
+      try {
+        return `${answer.status} ${head} ${await answer.text()}`;
+      } catch {
+        return `${answer.status} ${head} cut`;
+      }
+    } catch {
+      // Reset before a byte of it was there.
+      return 'cut';
+    }
+  };
+  const expectNoSecret = (text: string): void => {
+    for (const secret of secrets) expect(text).not.toContain(secret);
+    expect(text).not.toContain('ada@');
+    expect(text).not.toContain(Buffer.from('{"id":1').toString('base64').slice(0, 8));
+  };
+
+  test.each(cases.filter(({ expected }) => expected === 'masked').map((each) => [each.id, each] as const))(
+    '%s',
+    async (id, { method, path, headers, body }) => {
+      const answer = await seen(path, { method, headers, body });
+      expectNoSecret(answer);
+      // No rule lets GraphQL through here.
+      expect(answer).toMatch(id === 'HTTP-070' ? /^403 / : /^200 .*\*{8}/s);
+    },
+  );
+
+  test.each(Object.entries(unreadable))('%s: not shown', async (_, listener) => {
+    gateway.target.answer = listener;
+    const answer = await seen('/api/v1/users/1');
+    expectNoSecret(answer);
+    expect(answer).toMatch(/^502 .*"unreadable-answer"|^503 .*ext_proc_error|cut$/s);
+  });
+
+  test.each(Object.entries(mislabelled))('%s: masked', async (_, listener) => {
+    gateway.target.answer = listener;
+    const answer = await seen('/api/v1/users/1');
+    expectNoSecret(answer);
+    expect(answer).toMatch(/\*{8}|%2A{8}/);
+  });
+
+  test.each([
+    '?sort=ssn',
+    '?sort=-ssn',
+    '?sort=id,ssn',
+    '?filter[ssn][startsWith]=1',
+    '?filter%5Bssn%5D=1',
+    '?ssn=1',
+    '?ssn__gt=5',
+    '?q=users.ssn',
+    '?filter={"ssn":{"$gt":"1"}}',
+    '?order_by=ss%6e',
+    '?SORT=SSN',
+    '?a=1;sort=ssn',
+  ])('a query that chooses by it is refused: %s', async (query) => {
+    expect(await seen(`/api/v1/users${query}`)).toMatch(/^403 .*"masked-field-in-condition"/s);
   });
 });
 

@@ -12,6 +12,8 @@ await startEdge({
   socketPath: join(runDir, 'edge.sock'),
   log: silent,
   requests: () => null,
+  answerTo: () => null,
+  worker: null,
   checkpoint: { admit: () => null },
 });
 

@@ -38,7 +38,14 @@ if (behaviour === 'fails') {
   process.exit(9);
 } else {
   const socketPath = edgeSocket(runDir, worker);
-  await startEdge({ socketPath, log: silent, requests: () => null, checkpoint: { admit: () => null } });
+  await startEdge({
+    socketPath,
+    log: silent,
+    requests: () => null,
+    answerTo: () => null,
+    worker: null,
+    checkpoint: { admit: () => null },
+  });
   const path = engineSocket(runDir, listenerName('pg'), worker);
   rmSync(path, { force: true });
   await startEngine({ path });

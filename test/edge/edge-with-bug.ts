@@ -9,5 +9,12 @@ const checkpoint = {
     throw new InvariantError('this cannot be');
   },
 };
-await startEdge({ socketPath, log: silent, requests: () => null, checkpoint });
+await startEdge({
+  socketPath,
+  log: silent,
+  requests: () => null,
+  answerTo: () => null,
+  worker: null,
+  checkpoint,
+});
 process.stdout.write('listening\n');

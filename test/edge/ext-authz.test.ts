@@ -68,6 +68,7 @@ let decide: RequestEngine['check'];
 const requests: RequestEngine = {
   takes: 'requests',
   check: (request, gone) => decide(request, gone),
+  answerTo: () => null,
   told: () => undefined,
   drain: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -82,6 +83,8 @@ const admissions: [SourceAddress, ListenerName][] = [];
 
 const start = (): Promise<Edge> =>
   startEdge({
+    answerTo: () => null,
+    worker: null,
     socketPath,
     log: silent,
     requests: (listener) => (listener === 'apis' ? requests : null),
@@ -257,6 +260,7 @@ describe('Check for an HTTP request', () => {
       seen.push(request);
       return Promise.resolve({
         kind: 'pass',
+        answerIsRead: false,
         remove: ['authorization'],
         set: [{ name: 'x-api-key', value: 'k' }],
         notes: { action: 'a_1' },

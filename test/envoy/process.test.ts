@@ -43,6 +43,8 @@ beforeEach(async () => {
     socketPath: join(runDir, 'edge.sock'),
     log: silent,
     requests: () => null,
+    answerTo: () => null,
+    worker: null,
     checkpoint: { admit: () => null },
   });
   engine = await startEngine({ path: join(runDir, 'pg.sock') });

@@ -34,6 +34,7 @@ const httpTarget = (name: string, changes: Partial<RequestTarget> = {}): TargetS
     credential: { kind: 'bearer', token: new Secret('never in here') },
     maxBodyBytes: 1_048_576,
     connectTimeoutMs: 5_000,
+    unmasked: [],
     ...changes,
   } satisfies RequestTarget,
 });

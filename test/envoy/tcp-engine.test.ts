@@ -47,6 +47,8 @@ describe('a connection through Envoy', () => {
       socketPath: join(dir, 'edge.sock'),
       log: silent,
       requests: () => null,
+      answerTo: () => null,
+      worker: null,
       checkpoint: {
         admit(source, listener) {
           admissions.push({ source, listener });
@@ -226,6 +228,8 @@ describe('limits', () => {
       socketPath: join(runDir, 'edge.sock'),
       log: silent,
       requests: () => null,
+      answerTo: () => null,
+      worker: null,
       checkpoint: { admit: () => null },
     });
     engine = await startEngine({ path: join(runDir, 'pg.sock') });

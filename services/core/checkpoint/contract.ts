@@ -75,6 +75,8 @@ export interface CheckpointSession {
   readonly target: TargetName;
   /** What is in force now: the same object until the policy changes, so plans are cached by its identity. */
   readonly obligations: Obligations;
+  /** When the gateway ends the session at the latest, as things are now. */
+  readonly endsAtMs: number;
   /** Decides and records. Nothing of an allowed action may leave before `afterRecord` has called back. */
   submit(action: Action, trace: ActionTrace | null): Submission;
   /**

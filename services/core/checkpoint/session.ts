@@ -87,6 +87,12 @@ export class LiveSession implements CheckpointSession {
     return this.#currentView().obligations;
   }
 
+  get endsAtMs(): number {
+    const { sessionMs } = this.#currentView().obligations.limits;
+    const credentialMs = this.principal.expiresAtMs + this.#parts.credentialGraceMs;
+    return sessionMs === null ? credentialMs : Math.min(credentialMs, this.openedAtMs + sessionMs);
+  }
+
   get maxTranscribedResultBytes(): number {
     return this.#parts.transcript.maxResultBytes;
   }

@@ -28,6 +28,7 @@ export const reasons = [
   'session-revoked',
   'unknown-target',
   'target-unavailable',
+  'unreadable-answer',
   'shutting-down',
 ] as const;
 export type Reason = (typeof reasons)[number];
@@ -71,6 +72,8 @@ export interface Obligations {
   readonly limits: Limits;
   /** Whether the transcript keeps results (as masked) beside statements. */
   readonly recordResults: boolean;
+  /** Whether a policy says so in so many words, so that results are read for it where they otherwise would not be. */
+  readonly recordResultsAsked: boolean;
 }
 
 export type GrantScope =

@@ -118,26 +118,25 @@ export class PolicyCompiler {
     return new Map(targets.length === 0 ? all : all.filter(([protocol]) => spoken.includes(protocol)));
   }
 
-  /** What asks for the target's answers to be read must not be on a target whose answers are not: it would be kept by nobody. */
+  /** What asks for something of the target's answers that nobody does there must not be in a policy: it would be kept by nobody. */
   #checkAnswers(
     { document, path }: PolicySite,
-    { masks = [], limits = {} }: PolicySource,
+    { masks = [], limits = {}, record }: PolicySource,
     targets: readonly TargetName[],
   ): boolean {
     const unread = targets.find((target) => !this.#wordsOf(target).readsAnswers);
-    if (unread === undefined) return true;
-    const asked: ValuePath[] = [
-      ...(masks.length > 0 ? [['masks']] : []),
-      ...(limits.rows === undefined ? [] : [['limits', 'rows']]),
-      ...(limits.bytes === undefined ? [] : [['limits', 'bytes']]),
-    ];
-    for (const place of asked) {
-      this.#problems.error(
-        document,
-        [...path, ...place],
-        `what target ${unread} answers is not read by the gateway yet, so it could not keep to this: ` +
-          'give that target a policy of its own without it',
-      );
+    const withoutRows = targets.find((target) => !this.#wordsOf(target).countsRows);
+    const notRead = `what target ${unread} answers is not read by the gateway yet`;
+    const asked: (readonly [ValuePath, string])[] = [];
+    if (unread !== undefined && masks.length > 0) asked.push([['masks'], notRead]);
+    if (unread !== undefined && limits.bytes !== undefined) asked.push([['limits', 'bytes'], notRead]);
+    if (unread !== undefined && record?.results === true) asked.push([['record', 'results'], notRead]);
+    if (withoutRows !== undefined && limits.rows !== undefined) {
+      asked.push([['limits', 'rows'], `what target ${withoutRows} answers does not come in rows`]);
+    }
+    for (const [place, why] of asked) {
+      const message = `${why}, so it could not keep to this: give that target a policy of its own without it`;
+      this.#problems.error(document, [...path, ...place], message);
     }
     return asked.length === 0;
   }

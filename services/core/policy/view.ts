@@ -32,6 +32,7 @@ export function obligationsOf(policies: readonly Policy[], protocol: string | nu
     },
     // What the client saw is recorded unless a policy says no, and where policies differ, the record is kept.
     recordResults: said.length === 0 || said.includes(true),
+    recordResultsAsked: said.includes(true),
   };
 }
 

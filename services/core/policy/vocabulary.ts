@@ -21,6 +21,7 @@ export interface ProtocolWords {
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */
   readonly readsAnswers: boolean;
+  readonly countsRows: boolean;
 }
 
 /** Everything that the words of a policy are checked against. */

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../../core/checkpoint/contract.ts';
 import { sourceText } from '../../core/model/address.ts';
 import type { ListenerName, TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
+import type { WorkerNumber } from '../../core/model/worker.ts';
 import type { RequestEngine } from '../../protocols/protocol.ts';
 import {
   admitted,
@@ -24,18 +25,21 @@ export interface AuthorizationParts {
   readonly checkpoint: Pick<Checkpoint, 'admit'>;
   /** Who decides on requests for this target that come in by this listener; null when its clients' connections are passed on as they are. */
   requests(listener: ListenerName, target: TargetName | null): RequestEngine | null;
+  readonly worker: WorkerNumber;
   readonly log: Logger;
 }
 
 /** envoy.service.auth.v3.Authorization. What is not understood is refused. */
-export function authorization({ checkpoint, requests, log }: AuthorizationParts): { readonly Check: Check } {
+export function authorization({ checkpoint, requests, worker, log }: AuthorizationParts): {
+  readonly Check: Check;
+} {
   return {
     Check(call, answer) {
       const question = readCheckRequest(call.request, call.metadata);
       if (question.kind === 'request') {
         const { listener, route } = question.request;
         const engine = requests(listener, route?.target ?? null);
-        if (engine !== null) return checkRequest(call, answer, question, engine);
+        if (engine !== null) return checkRequest(call, answer, question, engine, worker);
       }
       return answer(null, checkConnection(question));
     },
@@ -60,9 +64,10 @@ async function checkRequest(
   answer: sendUnaryData<CheckResponse>,
   { request }: RequestAtDoor,
   engine: RequestEngine,
+  worker: WorkerNumber,
 ): Promise<void> {
   const hungUp = new AbortController();
   // It also comes after calls that were answered, when nobody listens any more.
   call.on('cancelled', () => hungUp.abort());
-  answer(null, requestAnswered(await engine.check(request, hungUp.signal)));
+  answer(null, requestAnswered(await engine.check(request, hungUp.signal), worker));
 }

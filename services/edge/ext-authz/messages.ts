@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { canonicalIp, type SourceAddress } from '../../core/model/address.ts';
 import type { Deny } from '../../core/model/decision.ts';
 import { type ListenerName, listenerName, targetName } from '../../core/model/ids.ts';
+import type { WorkerNumber } from '../../core/model/worker.ts';
 import type { AnswerNotes, ArrivedRequest, Header, RequestAnswer } from '../../protocols/request.ts';
+import { answerReaderKey, answerReaderOf } from '../ext-proc/answer-metadata.ts';
 import { listenerMetadata, routePrefixExtension, targetExtension } from './listener-metadata.ts';
 
 /** A TCP connection at the door: all that Envoy tells of it. */
@@ -150,8 +152,10 @@ export const refused = ({ reason, message }: Pick<Deny, 'reason' | 'message'>): 
   dynamicMetadata: metadataOf({ reason }),
 });
 
-export function requestAnswered(answer: RequestAnswer): CheckResponse {
-  const dynamicMetadata = metadataOf(answer.notes);
+export function requestAnswered(answer: RequestAnswer, worker: WorkerNumber): CheckResponse {
+  const reader =
+    answer.kind === 'pass' && answer.answerIsRead ? { [answerReaderKey]: answerReaderOf(worker) } : {};
+  const dynamicMetadata = metadataOf({ ...answer.notes, ...reader });
   if (answer.kind === 'pass') {
     return {
       status: { code: 0, message: '' },

@@ -3,6 +3,7 @@ import { SallyportError } from '../../core/model/errors.ts';
 import type { TargetName } from '../../core/model/ids.ts';
 import type { Analyst } from '../protocol.ts';
 import type { Header } from '../request.ts';
+import { describedMasks } from '../requests/answer-plan.ts';
 import { credentialHeaders } from '../requests/credential.ts';
 import { reach } from '../requests/reach.ts';
 import type { RequestTarget } from '../requests/target.ts';
@@ -16,7 +17,7 @@ export function createAnalyst(name: TargetName, target: RequestTarget): Promise<
   const intents = new Intents();
   return Promise.resolve({
     analyse: (text) => Promise.resolve(analysed(name, target, intents, text)),
-    masks: () => [],
+    masks: (_intent, obligations) => describedMasks(obligations),
     unmatched: () => [],
     reach: () => reach(target),
     close: () => Promise.resolve(),

@@ -21,6 +21,6 @@ export const http: Protocol<RequestTarget> = {
     }
     return null;
   },
-  createEngine: (services) => new RequestsEngine(new HttpLanguage(), services),
+  createEngine: (services) => new RequestsEngine(new HttpLanguage(services.maskingKey), services),
   createAnalyst,
 };

@@ -1,4 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import type { Intent } from '../../core/model/action.ts';
+import type { Obligations } from '../../core/model/decision.ts';
+import { type AnswerPlan, answerPlan } from '../requests/answer-plan.ts';
 import { credentialHeaders } from '../requests/credential.ts';
 import type { RequestLanguage, RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
@@ -15,6 +18,14 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
     'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
   readonly refuse = problemAnswer;
   readonly #intents = new Intents();
+  readonly #key: KeyObject;
+  /** By obligations, which are one object for each principal, target and policy version. */
+  readonly #plans = new WeakMap<Obligations, { readonly plan: AnswerPlan | null }>();
+
+  /** @param key of pseudonyms */
+  constructor(key: KeyObject) {
+    this.#key = key;
+  }
 
   read(request: RoutedRequest, target: RequestTarget): Intent {
     const { method, host, headers, body, route, targetPath } = request;
@@ -30,6 +41,15 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
     });
     if (intent.unacceptable !== null || !overridesMethod(headers, body)) return intent;
     return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };
+  }
+
+  answerPlan(_request: RoutedRequest, _intent: Intent, obligations: Obligations): AnswerPlan | null {
+    let known = this.#plans.get(obligations);
+    if (known === undefined) {
+      known = { plan: answerPlan(obligations, this.#key) };
+      this.#plans.set(obligations, known);
+    }
+    return known.plan;
   }
 
   forwarded({ headers }: RoutedRequest) {

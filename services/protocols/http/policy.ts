@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
+import { parseField } from '../requests/answer-plan.ts';
 import { asHttp, opaqueReasons, verbs } from './effect.ts';
 import { globMatcher } from './glob.ts';
 import { graphql } from './graphql-condition.ts';
 import type { OperationType } from './graphql-document.ts';
 import { json } from './json-condition.ts';
+import { usesMaskedField } from './masked-use.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
 
 const templates = z.array(
@@ -137,7 +139,11 @@ export const httpPolicy: PolicyWords = {
   conditions: { paths, hosts, query, headers, json, graphql } satisfies Readonly<
     Record<keyof HttpConditions, EffectCondition>
   >,
-  usesInCondition: () => false,
-  fieldProblem: () => 'what HTTP targets answer is not masked yet',
-  readsAnswers: false,
+  usesInCondition: (mask, effect) => usesMaskedField(mask, asHttp(effect)),
+  fieldProblem: (pattern) => {
+    const field = parseField(pattern);
+    return 'fault' in field ? field.fault : null;
+  },
+  readsAnswers: true,
+  countsRows: false,
 };

@@ -1,6 +1,6 @@
 /** A refusal as a problem document (RFC 9457), written for the agent that reads it. */
 import { type Deny, ruleText } from '../../core/model/decision.ts';
-import type { Header, RequestAnswer } from '../request.ts';
+import type { Header, OwnAnswer } from '../request.ts';
 import type { RefusalContext } from '../requests/language.ts';
 import { refusalKinds } from '../requests/refusal-kinds.ts';
 
@@ -10,7 +10,7 @@ const always: readonly Header[] = [
   { name: 'cache-control', value: 'no-store' },
 ];
 
-export function problemAnswer(deny: Deny, { hold, notes = {} }: RefusalContext = {}): RequestAnswer {
+export function problemAnswer(deny: Deny, { hold, notes = {} }: RefusalContext = {}): OwnAnswer {
   const [status, title, retryAfterSeconds] = refusalKinds[deny.reason];
   const document = {
     type: `urn:sallyport:problem:${deny.reason}`,

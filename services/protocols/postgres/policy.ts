@@ -230,4 +230,5 @@ export const postgresPolicy: PolicyWords = {
   },
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
   readsAnswers: true,
+  countsRows: true,
 };

@@ -1,16 +1,19 @@
 import type { HeldSubmission, Settlement } from '../../core/checkpoint/contract.ts';
-import type { Intent, Unacceptable } from '../../core/model/action.ts';
+import type { Intent } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { ActionId } from '../../core/model/ids.ts';
 import type { ActionTrace } from '../../core/model/telemetry.ts';
 import type { EngineNews, EngineServices, RequestEngine } from '../protocol.ts';
-import type { ArrivedRequest, RequestAnswer } from '../request.ts';
+import type { AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
+import { Answer } from './answer.ts';
+import { Answers } from './answers.ts';
 import { bodyFault, bodyParameters } from './body.ts';
 import { credentialHeaders } from './credential.ts';
 import { identify } from './identify.ts';
 import type { RefusalContext, RequestLanguage, RoutedRequest } from './language.ts';
+import { maxDeadlineMs } from './limits.ts';
 import { type RequestSession, Sessions } from './sessions.ts';
-import type { RequestTarget } from './target.ts';
+import { isOneOf, type RequestTarget } from './target.ts';
 
 const deny = (reason: Deny['reason'], message: string, hint: string): Deny => ({
   kind: 'deny',
@@ -49,6 +52,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   /** Withdraws or defers what waits for a person. */
   readonly #waiting = new Set<{ defer(): void }>();
   readonly #drained = Promise.withResolvers<void>();
+  readonly #answers: Answers;
   #requests = 0;
   #draining = false;
 
@@ -56,6 +60,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     this.#language = language;
     this.#services = services;
     this.#sessions = new Sessions(language.protocol, services);
+    this.#answers = new Answers(services.clock);
   }
 
   async check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
@@ -68,15 +73,20 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
   }
 
+  answerTo(action: string): AnswerReader | null {
+    return this.#answers.take(action);
+  }
+
   told(news: EngineNews): void {
     if (news.kind === 'session-revoked') this.#sessions.revokedElsewhere(news.key);
   }
 
-  drain(): Promise<void> {
+  async drain(): Promise<void> {
     this.#draining = true;
     for (const pending of this.#waiting) pending.defer();
     if (this.#requests === 0) this.#drained.resolve();
-    return this.#drained.promise;
+    await this.#drained.promise;
+    await this.#answers.drained();
   }
 
   close(): Promise<void> {
@@ -110,7 +120,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const trace = session.trace?.action(request.method) ?? null;
     session.enter();
     try {
-      const intent = await this.#intentOf(routed, target, session.gate.obligations);
+      const intent = await this.#intentOf(routed, target);
       return await this.#decide({ request: routed, target, session, intent, trace, startedAtMs }, hungUp);
     } finally {
       session.leave();
@@ -121,8 +131,8 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     return this.#language.refuse(deny, {});
   }
 
-  async #intentOf(request: RoutedRequest, target: Target, obligations: Obligations | null): Promise<Intent> {
-    const fault = unkept(obligations) ?? bodyFault(request.headers, request.body, target.maxBodyBytes);
+  async #intentOf(request: RoutedRequest, target: Target): Promise<Intent> {
+    const fault = bodyFault(request.headers, request.body, target.maxBodyBytes);
     if (fault === null) return this.#language.read(request, target);
     // The record says what was asked for; nobody reads a body that is not whole.
     const intent = await this.#language.read({ ...request, body: noBody }, target);
@@ -141,12 +151,12 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       case 'deny':
         return this.#refuse(asked, submission.id, submission.deny);
       case 'allow':
-        return this.#release(asked, submission.id);
+        return this.#release(asked, submission.id, submission.obligations);
       case 'hold': {
         const settlement = await this.#hold(asked, submission, hungUp);
         // Ended while it waited: that says more than that its hold was withdrawn.
         if (session.ended !== null) return this.#refuse(asked, submission.id, session.ended);
-        if (settlement.kind === 'release') return this.#release(asked, submission.id);
+        if (settlement.kind === 'release') return this.#release(asked, submission.id, settlement.obligations);
         const { deny: refusal, hold } = settlement;
         return this.#refuse(asked, submission.id, refusal, refusal.reason === 'hold-open' ? { hold } : {});
       }
@@ -183,7 +193,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   /** What it would do by the config as it is now. */
   async #revalidated(request: RoutedRequest, intent: Intent): Promise<Intent> {
     const target = this.#services.target(intent.target);
-    return target === null ? { ...intent, versions: [] } : this.#intentOf(request, target, null);
+    return target === null ? { ...intent, versions: [] } : this.#intentOf(request, target);
   }
 
   #refuse(
@@ -196,9 +206,9 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     return this.#language.refuse(refusal, { ...more, notes: notes(session, action, request) });
   }
 
-  async #release(asked: Asked<Target>, action: ActionId): Promise<RequestAnswer> {
-    const { session, trace, request, target, startedAtMs } = asked;
-    const { clock } = this.#services;
+  async #release(asked: Asked<Target>, action: ActionId, obligations: Obligations): Promise<RequestAnswer> {
+    const { session, trace, request, target, intent, startedAtMs } = asked;
+    const { clock, log } = this.#services;
     const written = await recorded(session);
     const ended = (result: 'forwarded' | 'cut-off'): void => {
       const durationMs = clock.monotonicMs() - startedAtMs;
@@ -213,32 +223,52 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
     trace?.phase('upstream');
     trace?.sent();
-    ended('forwarded');
+    const plan = this.#language.answerPlan(request, intent, obligations);
+    if (plan === null) {
+      ended('forwarded');
+    } else {
+      const answer = new Answer({
+        ...{ plan, session, action, trace, startedAtMs, clock, log },
+        passesUnmasked: (type) => isOneOf(target.unmasked, type),
+        refuse: (refusal) => this.#language.refuse(refusal, { notes: notes(session, action, request) }),
+        finished: (finished) => this.#answers.finished(finished),
+      });
+      this.#answers.await(answer);
+    }
     const forwarded = this.#language.forwarded(request);
-    const set = [...forwarded.set, ...credentialHeaders(target.credential)];
+    const set = [
+      ...forwarded.set,
+      ...credentialHeaders(target.credential),
+      ...(plan?.masks == null ? [] : [plainAnswer]),
+      ...this.#deadline(session),
+    ];
     const setNames = new Set(set.map(({ name }) => name));
     return {
       kind: 'pass',
-      remove: forwarded.remove.filter((name) => !setNames.has(name)),
+      remove: [...forwarded.remove, ...(plan?.masks == null ? [] : partialNames(request))].filter(
+        (name) => !setNames.has(name),
+      ),
       set,
+      answerIsRead: plan !== null,
       notes: notes(session, action, request),
     };
   }
+
+  /** Envoy ends what is still under way when the session's time is over, also where nobody reads the answer. */
+  #deadline({ gate }: RequestSession): readonly Header[] {
+    const leftMs = Math.ceil(gate.endsAtMs - this.#services.clock.nowMs());
+    if (leftMs > maxDeadlineMs) return [];
+    return [{ name: 'x-envoy-upstream-rq-timeout-ms', value: String(Math.max(1, leftMs)) }];
+  }
 }
 
-/** `check` refuses policies that ask for what is not done to answers yet; this holds if one comes through. */
-const unkept = (obligations: Obligations | null): Unacceptable | null =>
-  obligations === null ||
-  (obligations.masks.length === 0 &&
-    obligations.limits.maxRows === null &&
-    obligations.limits.maxBytes === null)
-    ? null
-    : {
-        reason: 'unsupported',
-        message:
-          'Refused: the policy masks or limits what this target answers, which the gateway cannot do to HTTP yet.',
-        hint: 'Ask the people who run this gateway for a policy without it.',
-      };
+/** What is masked must come whole and as it is: neither packed nor in parts, nor left out since the client knows an older version. */
+const plainAnswer: Header = { name: 'accept-encoding', value: 'identity' };
+const partial: ReadonlySet<string> = new Set(['range', 'if-range', 'if-none-match', 'if-modified-since']);
+
+const partialNames = ({ headers }: RoutedRequest): readonly string[] => [
+  ...new Set(headers.map(({ name }) => name).filter((name) => partial.has(name))),
+];
 
 const recorded = ({ gate }: RequestSession): Promise<boolean> =>
   new Promise((resolve) => {

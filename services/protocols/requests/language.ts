@@ -1,8 +1,9 @@
 /** What each protocol whose requests Envoy forwards gives to the engine that they share. */
 import type { Intent } from '../../core/model/action.ts';
-import type { Deny } from '../../core/model/decision.ts';
+import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { HoldId } from '../../core/model/ids.ts';
-import type { AnswerNotes, ArrivedRequest, Header, RequestAnswer, RequestRoute } from '../request.ts';
+import type { AnswerNotes, ArrivedRequest, Header, OwnAnswer, RequestRoute } from '../request.ts';
+import type { AnswerPlan } from './answer-plan.ts';
 import type { RequestTarget } from './target.ts';
 
 /** A request whose target is known. */
@@ -29,8 +30,10 @@ export interface RequestLanguage<Target extends RequestTarget> {
   /** What it would do. Asked again when a hold is approved: what the answer rests on may have changed meanwhile. */
   read(request: RoutedRequest, target: Target): Intent | Promise<Intent>;
   forwarded(request: RoutedRequest): ForwardedHeaders;
+  /** What is done to the answer of a request that is let through; null when the client may have it as it is. */
+  answerPlan(request: RoutedRequest, intent: Intent, obligations: Obligations): AnswerPlan | null;
   /** How targets are reached, for whoever has asked for none. */
   readonly whereTargetsAre: string;
   /** A refusal in the protocol's own form. */
-  refuse(deny: Deny, context: RefusalContext): RequestAnswer;
+  refuse(deny: Deny, context: RefusalContext): OwnAnswer;
 }

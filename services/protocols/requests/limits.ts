@@ -36,3 +36,21 @@ export const unavailableRetryAfterSeconds = 5;
 
 /** Basic's user and password, or a bearer token, in base64: as long as tokens may be (core/identity/limits.ts), and a third. */
 export const maxAuthorizationCharacters = 24 * 1024;
+
+/**
+ * How long a target may take until it begins to answer where answers are read. After that the answer is not shown. Long polls end after a
+ * minute or a few.
+ */
+export const answerWaitMs = 30 * 60_000;
+
+/** How often those are looked for whose clients have left before there was an answer. */
+export const lookForForgottenMs = 30_000;
+
+/** Requests whose answers have not begun, most of them of clients that have left; over it the oldest is given up. Twice what can be under way. */
+export const maxAwaitedAnswers = 20_000;
+
+/** A deadline for the answer is given to Envoy where it is nearer than this; the longest that its timers are known to take well. */
+export const maxDeadlineMs = 7 * 24 * 60 * 60_000;
+
+/** Blanks at the beginning of a text that may yet be JSON. */
+export const maxUndecidedBytes = 16 * 1024;

@@ -30,5 +30,6 @@ export const refusalKinds: Readonly<Record<Reason, Kind>> = {
   'session-revoked': [403, 'The session was ended'],
   'unknown-target': [404, 'There is no such target'],
   'target-unavailable': unavailable('The target cannot be reached'),
+  'unreadable-answer': [502, 'The answer cannot be shown'],
   'shutting-down': unavailable('The gateway is shutting down'),
 };

@@ -24,6 +24,9 @@ export interface RequestSession {
   /** A request goes through it until `leave` is called: it does not become idle meanwhile. */
   enter(): void;
   leave(): void;
+  /** Called once when it ends, unless it was taken back. */
+  onClosed(closed: () => void): void;
+  offClosed(closed: () => void): void;
 }
 
 class OpenSession implements RequestSession {
@@ -32,6 +35,7 @@ class OpenSession implements RequestSession {
   readonly key: string;
   readonly revocationKey: string;
   readonly #clock: Clock;
+  readonly #onClosed = new Set<() => void>();
   ended: Deny | null = null;
   #requests = 0;
   #lastActiveMs: number;
@@ -53,6 +57,19 @@ class OpenSession implements RequestSession {
 
   enter(): void {
     this.#requests += 1;
+  }
+
+  onClosed(closed: () => void): void {
+    this.#onClosed.add(closed);
+  }
+
+  offClosed(closed: () => void): void {
+    this.#onClosed.delete(closed);
+  }
+
+  closed(): void {
+    for (const closed of [...this.#onClosed]) closed();
+    this.#onClosed.clear();
   }
 
   leave(): void {
@@ -177,6 +194,8 @@ export class Sessions {
   #close(session: OpenSession, why: string): void {
     if (this.#open.get(session.key) !== session) return;
     this.#open.delete(session.key);
+    // What still runs is recorded as a part of it.
+    session.closed();
     session.gate.close(why);
     session.trace?.end(why);
   }

@@ -24,6 +24,8 @@ export interface RequestTarget {
   readonly credential: TargetCredential;
   readonly maxBodyBytes: number;
   readonly connectTimeoutMs: number;
+  /** Media types of answers that pass as they are although nothing can be masked in them: `image/png`, `image/*`. */
+  readonly unmasked: readonly string[];
 }
 
 export interface TargetTls {
@@ -43,6 +45,22 @@ const hostName = z
 
 /** More names for one API are aliases that nobody keeps in mind. */
 const maxHosts = 16;
+
+/** Types are few, and more of them would say that nothing is to be masked. */
+const maxUnmaskedTypes = 32;
+
+const mediaType = z
+  .string()
+  .max(100)
+  .regex(/^[a-z]+\/(?:\*|[a-z0-9][a-z0-9.+_-]*)$/, {
+    error: 'must be a media type such as image/png or image/*',
+  });
+
+/** Whether one of these types is the one that Content-Type says. */
+export function isOneOf(types: readonly string[], contentType: string): boolean {
+  const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  return types.some((each) => each === type || (each.endsWith('/*') && type.startsWith(each.slice(0, -1))));
+}
 
 /** A header's value can hold visible ASCII and spaces between (RFC 9110 section 5.5); more would let it begin another header. */
 const fitsHeader = (secret: Secret): boolean => /^[!-~](?:[ -~]*[!-~])?$/.test(secret.reveal());
@@ -129,6 +147,11 @@ export const requestTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget
         .prefault('5s')
         .refine((ms) => ms > 0, { error: 'must be more than 0' })
         .describe('Longest time until the target has accepted the connection'),
+      unmasked: z
+        .array(mediaType)
+        .max(maxUnmaskedTypes)
+        .default([])
+        .describe('Types of answers, such as image/*, that pass where masks are in force, unread'),
     })
     .refine(({ url, tls }) => tls === undefined || !url.startsWith('http:'), {
       path: ['tls'],
@@ -138,7 +161,7 @@ export const requestTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget
       path: ['hosts'],
       error: 'must not name a host twice',
     })
-    .transform(({ url, hosts, credential, tls, maxBody, connectTimeout }): RequestTarget => {
+    .transform(({ url, hosts, credential, tls, maxBody, connectTimeout, unmasked }): RequestTarget => {
       const { protocol, hostname, port, host } = new URL(url);
       const https = protocol === 'https:';
       return {
@@ -158,6 +181,7 @@ export const requestTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget
         credential: credential ?? { kind: 'none' },
         maxBodyBytes: maxBody,
         connectTimeoutMs: connectTimeout,
+        unmasked,
       };
     });
 

@@ -42,6 +42,7 @@ export const sqlWords = {
   fieldProblem: (pattern: string) =>
     pattern.split('.').length === 3 ? null : `"${pattern}" must be schema.table.column`,
   readsAnswers: true,
+  countsRows: true,
 } as const satisfies ProtocolWords;
 
 export const podWords = {
@@ -54,6 +55,7 @@ export const podWords = {
   fieldProblem: (pattern: string) =>
     pattern.startsWith('/') ? null : `"${pattern}" must begin with a slash`,
   readsAnswers: true,
+  countsRows: true,
 } as const satisfies ProtocolWords;
 
 export type SqlWords = WordsOf<

@@ -44,7 +44,11 @@ const intent: Intent = {
   unacceptable: null,
 };
 const limits = { maxRows: null, maxBytes: null, commandsPerMinute: null, sessionMs: null, idleMs: null };
-const allow: Decision = { kind: 'allow', rule, obligations: { masks: [], limits, recordResults: false } };
+const allow: Decision = {
+  kind: 'allow',
+  rule,
+  obligations: { masks: [], limits, recordResults: false, recordResultsAsked: false },
+};
 const deny: Decision = {
   kind: 'deny',
   rule: null,

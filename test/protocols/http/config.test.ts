@@ -69,19 +69,29 @@ test.each<[string, HttpGatewayOptions, RegExp]>([
     /Targets billing and other both have the host name a\.example/,
   ],
   [
-    'a mask',
-    { policy: `${standardPolicy}    masks: [{detect: [email], with: full}]\n` },
-    /masks.* not read by the gateway yet|what target billing answers is not read/,
+    'a mask of what is no path',
+    { policy: `${standardPolicy}    masks: [{fields: ['users[0].email'], with: full}]\n` },
+    /is not a path into JSON; write names with dots between/,
+  ],
+  [
+    'a mask of what is no header',
+    { policy: `${standardPolicy}    masks: [{fields: ['header:Location'], with: full}]\n` },
+    /names no header; write it in lower case/,
+  ],
+  [
+    'a mask of a header that says what follows',
+    { policy: `${standardPolicy}    masks: [{fields: ['header:content-type'], with: full}]\n` },
+    /the header content-type cannot be masked/,
   ],
   [
     'a limit of rows',
     { policy: `${standardPolicy}    limits: {rows: 5}\n` },
-    /what target billing answers is not read/,
+    /what target billing answers does not come in rows/,
   ],
   [
-    'a limit of bytes',
-    { policy: `${standardPolicy}    limits: {bytes: 5}\n` },
-    /what target billing answers is not read/,
+    'an unmasked type that is none',
+    { target: ['unmasked: [png]'] },
+    /unmasked.* must be a media type such as image\/png/,
   ],
   [
     'a verb of SQL',

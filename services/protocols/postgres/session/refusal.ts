@@ -29,6 +29,7 @@ const sqlStates: Readonly<Record<Reason, string>> = {
   'session-revoked': '57P01',
   'unknown-target': '3D000',
   'target-unavailable': '08006',
+  'unreadable-answer': '42501',
   'shutting-down': '57P01',
 };
 

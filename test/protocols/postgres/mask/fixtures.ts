@@ -24,6 +24,7 @@ export const obligations = (...masks: readonly Mask[]): Obligations => ({
   masks,
   limits: { maxRows: null, maxBytes: null, commandsPerMinute: null, sessionMs: null, idleMs: null },
   recordResults: true,
+  recordResultsAsked: false,
 });
 
 /** A catalog of tables whose columns are all text, numbered from 1: `{ 'app.users': [100, 'id', 'email'] }`. */

@@ -1,0 +1,142 @@
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Logger } from '../../core/model/log.ts';
+import type { AnswerReader } from '../../protocols/request.ts';
+import {
+  bodyPart,
+  headChanged,
+  headUnchanged,
+  ownAnswer,
+  type ProcessingRequest,
+  type ProcessingResponse,
+  trailersChanged,
+  trailersUnchanged,
+} from './messages.ts';
+import { insideStatusOf } from './own-answers.ts';
+
+export interface ProcessingParts {
+  /** Who reads the answer to this action; null when nobody does. */
+  answerTo(action: string): AnswerReader | null;
+  readonly log: Logger;
+}
+
+type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;
+
+/** What Envoy says when the answer is the target's; all else it says itself. */
+const ofTheTarget = 'via_upstream';
+
+/** envoy.service.ext_proc.v3.ExternalProcessor. Whatever goes wrong ends the call with an error, and Envoy then ends the answer. */
+export const processing = ({ answerTo, log }: ProcessingParts) => ({
+  Process(call: Call): void {
+    new AnswerCall(call, answerTo, log).begin();
+  },
+});
+
+/** One answer on its way through. */
+class AnswerCall {
+  readonly #call: Call;
+  readonly #answerTo: ProcessingParts['answerTo'];
+  readonly #log: Logger;
+  #reader: AnswerReader | null = null;
+  /** `passed`: Envoy's own answer. `over`: nothing more is said. */
+  #state: 'head' | 'read' | 'passed' | 'over' = 'head';
+
+  constructor(call: Call, answerTo: ProcessingParts['answerTo'], log: Logger) {
+    this.#call = call;
+    this.#answerTo = answerTo;
+    this.#log = log;
+  }
+
+  begin(): void {
+    const call = this.#call;
+    call.on('data', (request) => this.#received(request));
+    call.on('drain', () => call.resume());
+    call.on('end', () => this.#end());
+    // The client has hung up, or Envoy; it also comes when all was over.
+    call.on('cancelled', () => this.#end());
+    call.on('error', (error) => {
+      this.#log.debug({ error }, 'Envoy broke off an answer');
+      this.#end();
+    });
+  }
+
+  #received(request: ProcessingRequest): void {
+    switch (this.#state) {
+      case 'head':
+        return request.kind === 'head' ? this.#head(request) : this.#fail('it does not begin with headers');
+      case 'read':
+        return this.#reader === null ? undefined : this.#read(request, this.#reader);
+      case 'passed':
+        return this.#pass(request);
+      case 'over':
+        return;
+    }
+  }
+
+  #head({ head, action, codeDetails }: Extract<ProcessingRequest, { kind: 'head' }>): void {
+    const reader = action === null ? null : this.#answerTo(action);
+    if (reader === null) return this.#fail('nobody waits for this answer');
+    this.#reader = reader;
+    reader.onCut(() => this.#fail('the session has ended'));
+    if (this.#isOver()) return;
+    if (codeDetails !== null && codeDetails !== ofTheTarget) {
+      reader.unanswered(head.status);
+      this.#state = 'passed';
+      return this.#send(headUnchanged);
+    }
+    const verdict = reader.head(head);
+    if (verdict.kind === 'answer') {
+      this.#send(ownAnswer(verdict, insideStatusOf(verdict.status)));
+      return this.#end();
+    }
+    this.#state = 'read';
+    this.#send(headChanged(verdict));
+  }
+
+  #read(request: ProcessingRequest, reader: AnswerReader): void {
+    if (request.kind === 'body') {
+      const shown = reader.body(request.body, request.isLast);
+      if (shown === null) return this.#fail('it is cut');
+      if (shown.length > 0 || request.isLast) this.#send(bodyPart(shown, request.isLast));
+    } else if (request.kind === 'trailers') {
+      const shown = reader.trailers(request.headers);
+      if (shown === null) return this.#fail('it is cut');
+      if (shown.body.length > 0) this.#send(bodyPart(shown.body, false));
+      this.#send(trailersChanged(shown));
+    } else {
+      this.#fail('what Envoy sends is out of order');
+    }
+  }
+
+  #pass(request: ProcessingRequest): void {
+    if (request.kind === 'body') this.#send(bodyPart(request.body, request.isLast));
+    else if (request.kind === 'trailers') this.#send(trailersUnchanged);
+    else this.#fail('what Envoy sends is out of order');
+  }
+
+  #send(response: ProcessingResponse): void {
+    // Envoy does not read: nothing more is taken from it until it does.
+    if (!this.#call.write(response)) this.#call.pause();
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  #fail(why: string): void {
+    if (this.#state === 'over') return;
+    this.#log.debug({ why }, 'an answer goes no further');
+    this.#over();
+    this.#call.emit('error', { code: status.ABORTED, details: why });
+  }
+
+  #end(): void {
+    if (this.#state === 'over') return;
+    this.#over();
+    this.#call.end();
+  }
+
+  #over(): void {
+    this.#state = 'over';
+    this.#reader?.closed();
+  }
+}
