@@ -1,7 +1,7 @@
 import { IdentityError } from '../model/identity.ts';
 import type { ClaimObject } from '../model/principal.ts';
-import { maxNameCharacters, maxTokenCharacters } from './limits.ts';
-import { parseStrictJson, StrictJsonError } from './strict-json.ts';
+import { parseStrictJson, StrictJsonError } from '../model/strict-json.ts';
+import { maxNameCharacters, maxTokenCharacters, maxTokenDepth, maxTokenMembers } from './limits.ts';
 
 /** A JWS in compact serialisation (RFC 7515 section 7.1), read but not verified: nothing in it is true yet. */
 export interface CompactJws {
@@ -76,7 +76,7 @@ function parseObject(bytes: Uint8Array, name: string): ClaimObject {
     throw malformed(`its ${name} is not UTF-8`);
   }
   try {
-    return parseStrictJson(text);
+    return parseStrictJson(text, { maxMembers: maxTokenMembers, maxDepth: maxTokenDepth });
   } catch (thrown) {
     if (thrown instanceof StrictJsonError) throw malformed(`its ${name} is refused: ${thrown.message}`);
     throw thrown;

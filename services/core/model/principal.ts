@@ -1,3 +1,5 @@
+import type { JsonObject, JsonValue } from './strict-json.ts';
+
 export const principalKinds = ['agent', 'workload', 'person'] as const;
 export type PrincipalKind = (typeof principalKinds)[number];
 
@@ -8,10 +10,8 @@ export interface Party {
 }
 
 /** A claim as it may stand in a token, after `jose` has verified it. */
-export type ClaimValue = string | number | boolean | null | readonly ClaimValue[] | ClaimObject;
-export interface ClaimObject {
-  readonly [name: string]: ClaimValue;
-}
+export type ClaimValue = JsonValue;
+export type ClaimObject = JsonObject;
 
 /** Who is speaking. Made only by `core/identity`, once a token or certificate has been verified. */
 export interface Principal extends Party {

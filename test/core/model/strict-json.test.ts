@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { maxTokenDepth, maxTokenMembers } from '../../../services/core/identity/limits.ts';
-import { parseStrictJson, StrictJsonError } from '../../../services/core/identity/strict-json.ts';
+import { parseStrictJson as parse, StrictJsonError } from '../../../services/core/model/strict-json.ts';
+
+const parseStrictJson = (text: string) =>
+  parse(text, { maxMembers: maxTokenMembers, maxDepth: maxTokenDepth });
 
 describe('parseStrictJson', () => {
   test('reads what JSON.parse reads', () => {
