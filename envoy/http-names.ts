@@ -11,7 +11,7 @@ export interface NamedTarget extends RequestTarget {
 }
 
 /** Under which path each protocol's targets stand by their names. */
-export const pathPrefixes = { http: '/t' } as const;
+export const pathPrefixes = { http: '/t', kubernetes: '/k8s' } as const;
 export type RequestProtocol = keyof typeof pathPrefixes;
 
 export const clusterName = (target: string): string => `target_${target}`;

@@ -169,6 +169,19 @@ const connectionManager = (
     },
   );
 
+/** What is spoken to targets. */
+const upstreamProtocol: Readonly<
+  Record<RequestProtocol, { readonly options: EnvoyMessage; readonly alpn: readonly string[] }>
+> = {
+  // HTTP/1.1 has no trailers here: they would reach the target undecided.
+  http: { options: { explicit_http_config: { http_protocol_options: {} } }, alpn: ['http/1.1'] },
+  // Each watch would have a connection of its own. API servers look at no trailers.
+  kubernetes: {
+    options: { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } },
+    alpn: ['h2', 'http/1.1'],
+  },
+};
+
 const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage => ({
   name: clusterName(target.name),
   // One host with all its addresses, of which the first that answers is used (RFC 8305): a name often has an IPv6 address that leads nowhere.
@@ -191,8 +204,7 @@ const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage 
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
       {
         common_http_protocol_options: { idle_timeout: duration(targetIdleMs) },
-        // HTTP/1.1 has no trailers here: they would reach the target undecided.
-        explicit_http_config: { http_protocol_options: {} },
+        ...upstreamProtocol[target.protocol].options,
       },
     ),
   },
@@ -210,7 +222,7 @@ const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage 
 });
 
 function upstreamTls(
-  { name, host }: NamedTarget,
+  { name, host, protocol }: NamedTarget,
   tls: NonNullable<RequestTarget['tls']>,
   files: ResourceFiles,
 ): EnvoyMessage {
@@ -222,7 +234,7 @@ function upstreamTls(
       ...(isName ? { sni: host } : {}),
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2', tls_maximum_protocol_version: 'TLSv1_3' },
-        alpn_protocols: ['http/1.1'],
+        alpn_protocols: upstreamProtocol[protocol].alpn,
         ...(tls.identity === null
           ? {}
           : { tls_certificate_sds_secret_configs: [keyPairRef(targetKey(name), files)] }),

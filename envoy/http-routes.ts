@@ -53,6 +53,9 @@ function ownHost(target: NamedTarget, targets: readonly NamedTarget[]): EnvoyMes
   return { name: `host-${target.name}`, domains: target.hosts, routes: [route(target, '')] };
 }
 
+/** A watch, or a log that is followed, may have nothing to say for hours. */
+const streams: EnvoyMessage = { idle_timeout: duration(0) };
+
 /** @param prefix what is taken off the path */
 const route = (target: NamedTarget, prefix: string): EnvoyMessage => ({
   name: `${prefix === '' ? 'host' : 'path'}-${target.name}`,
@@ -63,6 +66,7 @@ const route = (target: NamedTarget, prefix: string): EnvoyMessage => ({
     ...(prefix === '' ? {} : { prefix_rewrite: '/' }),
     // By default 15 seconds; a target may take its time, and the listener's idle time-out bounds it.
     timeout: duration(0),
+    ...(target.protocol === 'kubernetes' ? streams : {}),
   },
   // A session of the target's own would be the gateway's, and no client's to hold.
   response_headers_to_remove: ['set-cookie', 'set-cookie2'],

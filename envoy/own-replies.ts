@@ -46,6 +46,23 @@ export const ownReplies: EnvoyMessage = {
       body_format_override: problem(503),
     },
     {
+      // Clients of Kubernetes take a Status as plain JSON alone.
+      filter: {
+        metadata_filter: {
+          matcher: {
+            filter: 'envoy.filters.http.ext_authz',
+            path: [{ key: 'document' }],
+            value: { string_match: { exact: 'status' } },
+          },
+          match_if_key_not_found: false,
+        },
+      },
+      body_format_override: {
+        text_format_source: { inline_string: '%LOCAL_REPLY_BODY%' },
+        content_type: 'application/json',
+      },
+    },
+    {
       // The edge service has refused it, and says so itself.
       filter: { response_flag_filter: { flags: ['UAEX'] } },
       body_format_override: asItStands,

@@ -84,6 +84,7 @@ export const vocabularyOf = (
   { targets, listeners }: Pick<Outline, 'targets' | 'listeners'>,
 ): Vocabulary => ({
   protocols: Object.fromEntries(protocols.map(({ name, policy }) => [name, policy])),
+  reachedBy: Object.fromEntries(protocols.map(({ name, listeners: spoken }) => [name, spoken])),
   targets,
   listeners,
   detectors: detectorNames,

@@ -35,7 +35,7 @@ export interface ArrivedRequest {
 }
 
 /** Statuses with which the gateway answers itself; protos/envoy/type/v3/http_status.proto has the same. */
-export type OwnStatus = 400 | 401 | 403 | 404 | 413 | 429 | 502 | 503;
+export type OwnStatus = 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 502 | 503;
 
 /** For Envoy's access log. */
 export type AnswerNotes = Readonly<Record<string, string>>;

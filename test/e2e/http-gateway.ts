@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { type Finished, program, type Running, sallyport, start } from '../conso
 import { type HttpTarget, startHttpTarget } from '../servers/http-target.ts';
 import { startIssuer, type TestIssuer } from '../servers/issuer.ts';
 import { identityText, indented, usualConsole } from './config-text.ts';
+import { nextHold } from './next-hold.ts';
 import { replacePolicy } from './replace-policy.ts';
 
 /** What the target wants, and no client may ever see. */
@@ -128,13 +128,8 @@ export class HttpGateway implements AsyncDisposable {
 
   /** The hold of the request that begins to wait next, or that has just done so. */
   async nextHold(): Promise<string> {
-    const seen = this.#holdsSeen;
     this.#holdsSeen += 1;
-    for (;;) {
-      const found = [...this.up.errorOutput.matchAll(/"hold":"([^"]+)"[^\n]*waits for approval/g)][seen];
-      if (found?.[1] !== undefined) return found[1];
-      await once(this.up.process.stderr ?? this.up.process, 'data');
-    }
+    return nextHold(this.up, this.#holdsSeen);
   }
 
   /** Records of the trail, of one kind. */

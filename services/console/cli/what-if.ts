@@ -94,17 +94,17 @@ export function circumstancesOf(
 
 function listenerOf(
   { gateway }: Settings,
-  { protocol }: TargetSettings,
+  { listeners: spoken }: TargetSettings,
   wanted: string | undefined,
 ): ListenerName {
-  const able = gateway.listeners.filter((listener) => listener.protocol === protocol);
+  const able = gateway.listeners.filter((listener) => listener.protocol === spoken);
   const found = wanted === undefined ? able[0] : able.find(({ name }) => name === wanted);
   if (found !== undefined) return found.name;
   const names = able.map(({ name }) => name).join(', ');
   throw new CliError(
     'usage',
     wanted === undefined
-      ? `No listener of the config speaks ${protocol}, so nobody can reach this target.`
-      : `No listener "${wanted}" speaks ${protocol}; ${names === '' ? 'none does' : `there is ${names}`}.`,
+      ? `No listener of the config speaks ${spoken}, so nobody can reach this target.`
+      : `No listener "${wanted}" speaks ${spoken}; ${names === '' ? 'none does' : `there is ${names}`}.`,
   );
 }

@@ -11,9 +11,9 @@ export interface Effect {
   readonly resource: string;
 }
 
-/** A refusal that no rule can lift: what was sent cannot be read, or is over a limit. */
+/** A refusal that no rule can lift: what was sent cannot be read, is over a limit, or the target could not say or would not do it. */
 export interface Unacceptable {
-  readonly reason: 'unparsable' | 'too-large' | 'unsupported';
+  readonly reason: 'unparsable' | 'too-large' | 'unsupported' | 'target-unavailable' | 'refused-by-target';
   readonly message: string;
   readonly hint: string;
 }

@@ -29,6 +29,7 @@ export const reasons = [
   'unknown-target',
   'target-unavailable',
   'unreadable-answer',
+  'refused-by-target',
   'shutting-down',
 ] as const;
 export type Reason = (typeof reasons)[number];

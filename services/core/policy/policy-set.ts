@@ -19,6 +19,7 @@ export class PolicySet implements Policies {
   /** No policies and no targets: everything is refused. In force until the first load. */
   static readonly none = new PolicySet('none', [], {
     protocols: {},
+    reachedBy: {},
     targets: [],
     listeners: [],
     detectors: [],
@@ -125,7 +126,8 @@ export class PolicySet implements Policies {
     const names = target === null ? [...this.#protocols.keys()] : [target];
     return names.filter((name) => {
       const spoken = this.#protocols.get(name);
-      return spoken !== undefined && (protocol === undefined || spoken === protocol);
+      if (spoken === undefined) return false;
+      return protocol === undefined || this.#vocabulary.reachedBy[spoken] === protocol;
     });
   }
 

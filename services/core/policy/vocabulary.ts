@@ -28,6 +28,8 @@ export interface ProtocolWords {
 export interface Vocabulary {
   /** By the protocol's name. */
   readonly protocols: Readonly<Record<string, ProtocolWords>>;
+  /** By the protocol's name, what clients speak on the listeners that lead to its targets. */
+  readonly reachedBy: Readonly<Record<string, string>>;
   readonly targets: readonly { readonly name: TargetName; readonly protocol: string }[];
   readonly listeners: readonly { readonly name: ListenerName; readonly protocol: string }[];
   readonly detectors: readonly string[];

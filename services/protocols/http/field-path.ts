@@ -4,7 +4,7 @@
  */
 
 import { InvariantError } from '../../core/model/errors.ts';
-import { globMatcher } from './glob.ts';
+import { globMatcher } from '../requests/glob.ts';
 import type { JsonNode } from './json-text.ts';
 import { maxFieldPathParts } from './limits.ts';
 

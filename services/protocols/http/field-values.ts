@@ -1,9 +1,9 @@
 /** `{amount: {atMost: 100}, 'items[*].sku': [A1, 'B-*']}`: what values a rule wants in JSON. */
 import { z } from 'zod';
 import type { RuleOutcome } from '../../core/model/decision.ts';
+import { globMatcher } from '../requests/glob.ts';
 import { compareDecimal } from './decimal.ts';
 import { certainValues, type FieldPath, fieldPath, parseFieldPath, possibleValues } from './field-path.ts';
-import { globMatcher } from './glob.ts';
 import type { JsonNode } from './json-text.ts';
 
 const bound = z

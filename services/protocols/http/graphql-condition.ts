@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition } from '../protocol.ts';
+import { globMatcher } from '../requests/glob.ts';
 import { asHttp } from './effect.ts';
 import { type FieldPath, fieldPath, matchesNames, parseFieldPath } from './field-path.ts';
 import { compileFieldValues, fieldValues } from './field-values.ts';
-import { globMatcher } from './glob.ts';
 import { type GraphqlField, operationTypes, type SelectedFields } from './graphql-document.ts';
 
 const fieldPaths = z.array(

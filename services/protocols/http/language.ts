@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import type { Intent } from '../../core/model/action.ts';
+import type { Intent, Parameter } from '../../core/model/action.ts';
 import type { Obligations } from '../../core/model/decision.ts';
 import { type AnswerPlan, answerPlan } from '../requests/answer-plan.ts';
+import { bodyParameters } from '../requests/body.ts';
 import { credentialHeaders } from '../requests/credential.ts';
 import type { RequestLanguage, RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
@@ -50,6 +51,15 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
       this.#plans.set(obligations, known);
     }
     return known.plan;
+  }
+
+  /** A decision hangs on the request alone. */
+  completion(): null {
+    return null;
+  }
+
+  parameters({ body }: RoutedRequest): readonly Parameter[] {
+    return bodyParameters(body);
   }
 
   forwarded({ headers }: RoutedRequest) {

@@ -7,7 +7,7 @@ import type { EngineNews, EngineServices, RequestEngine } from '../protocol.ts';
 import type { AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
 import { Answer } from './answer.ts';
 import { Answers } from './answers.ts';
-import { bodyFault, bodyParameters } from './body.ts';
+import { bodyFault } from './body.ts';
 import { credentialHeaders } from './credential.ts';
 import { identify } from './identify.ts';
 import type { RefusalContext, RequestLanguage, RoutedRequest } from './language.ts';
@@ -120,8 +120,17 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const trace = session.trace?.action(request.method) ?? null;
     session.enter();
     try {
-      const intent = await this.#intentOf(routed, target);
-      return await this.#decide({ request: routed, target, session, intent, trace, startedAtMs }, hungUp);
+      const intent = this.#intentOf(routed, target);
+      const asked = { request: routed, target, session, intent, trace, startedAtMs };
+      const complete = this.#completion(asked);
+      if (complete === null) return await this.#decide(asked, hungUp);
+      // Nothing is asked of the target for somebody who may not do it in any case.
+      const refusal = session.gate.refuseAlways(intent);
+      if (refusal !== null) {
+        trace?.end(null);
+        return this.#language.refuse(refusal, { intent });
+      }
+      return await this.#decide({ ...asked, intent: await complete() }, hungUp);
     } finally {
       session.leave();
     }
@@ -131,12 +140,19 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     return this.#language.refuse(deny, {});
   }
 
-  async #intentOf(request: RoutedRequest, target: Target): Promise<Intent> {
+  #intentOf(request: RoutedRequest, target: Target): Intent {
     const fault = bodyFault(request.headers, request.body, target.maxBodyBytes);
     if (fault === null) return this.#language.read(request, target);
     // The record says what was asked for; nobody reads a body that is not whole.
-    const intent = await this.#language.read({ ...request, body: noBody }, target);
+    const intent = this.#language.read({ ...request, body: noBody }, target);
     return { ...intent, effects: [], opaque: [], unacceptable: intent.unacceptable ?? fault };
+  }
+
+  #completion({ request, target, intent, session }: Asked<Target>): (() => Promise<Intent>) | null {
+    const { obligations } = session.gate;
+    return intent.unacceptable === null
+      ? this.#language.completion(request, target, intent, obligations)
+      : null;
   }
 
   async #decide(asked: Asked<Target>, hungUp: AbortSignal): Promise<RequestAnswer> {
@@ -144,7 +160,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const { gate } = session;
     trace?.phase('analysis');
     const submission = gate.submit(
-      { intent, parameters: bodyParameters(request.body), sessionState: '' },
+      { intent, parameters: this.#language.parameters(request, intent), sessionState: '' },
       trace,
     );
     switch (submission.kind) {
@@ -163,13 +179,9 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
   }
 
-  async #hold(
-    { session, request, intent }: Asked<Target>,
-    held: HeldSubmission,
-    hungUp: AbortSignal,
-  ): Promise<Settlement> {
-    const { gate } = session;
-    const pending = gate.hold(held, () => this.#revalidated(request, intent));
+  async #hold(asked: Asked<Target>, held: HeldSubmission, hungUp: AbortSignal): Promise<Settlement> {
+    const { gate } = asked.session;
+    const pending = gate.hold(held, () => this.#revalidated(asked));
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>
@@ -191,19 +203,22 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   }
 
   /** What it would do by the config as it is now. */
-  async #revalidated(request: RoutedRequest, intent: Intent): Promise<Intent> {
+  async #revalidated(asked: Asked<Target>): Promise<Intent> {
+    const { request, intent } = asked;
     const target = this.#services.target(intent.target);
-    return target === null ? { ...intent, versions: [] } : this.#intentOf(request, target);
+    if (target === null) return { ...intent, versions: [] };
+    const again = this.#intentOf(request, target);
+    return (await this.#completion({ ...asked, target, intent: again })?.()) ?? again;
   }
 
   #refuse(
-    { session, trace, request }: Asked<Target>,
+    { session, trace, request, intent }: Asked<Target>,
     action: ActionId,
     refusal: Deny,
     more: Pick<RefusalContext, 'hold'> = {},
   ): RequestAnswer {
     trace?.end(null);
-    return this.#language.refuse(refusal, { ...more, notes: notes(session, action, request) });
+    return this.#language.refuse(refusal, { ...more, intent, notes: notes(session, action, request) });
   }
 
   async #release(asked: Asked<Target>, action: ActionId, obligations: Obligations): Promise<RequestAnswer> {

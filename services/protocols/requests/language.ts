@@ -1,5 +1,5 @@
 /** What each protocol whose requests Envoy forwards gives to the engine that they share. */
-import type { Intent } from '../../core/model/action.ts';
+import type { Intent, Parameter } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { HoldId } from '../../core/model/ids.ts';
 import type { AnswerNotes, ArrivedRequest, Header, OwnAnswer, RequestRoute } from '../request.ts';
@@ -14,6 +14,8 @@ export interface RoutedRequest extends ArrivedRequest {
 }
 
 export interface RefusalContext {
+  /** What was refused, where it is known. */
+  readonly intent?: Intent;
   /** The one to come back for. */
   readonly hold?: HoldId;
   readonly notes?: AnswerNotes;
@@ -27,8 +29,20 @@ export interface ForwardedHeaders {
 
 export interface RequestLanguage<Target extends RequestTarget> {
   readonly protocol: string;
-  /** What it would do. Asked again when a hold is approved: what the answer rests on may have changed meanwhile. */
-  read(request: RoutedRequest, target: Target): Intent | Promise<Intent>;
+  /** What it would do, by the request alone. Asked again when a hold is approved, since targets change in the config. */
+  read(request: RoutedRequest, target: Target): Intent;
+  /**
+   * Where the decision hangs on what the target has, or would make of it: asks the target, once the policy is known to leave a chance. Null where
+   * `read` has said all. What it cannot find out makes the intent unacceptable.
+   */
+  completion(
+    request: RoutedRequest,
+    target: Target,
+    intent: Intent,
+    obligations: Obligations,
+  ): (() => Promise<Intent>) | null;
+  /** The body, as approvers and the trail see it. */
+  parameters(request: RoutedRequest, intent: Intent): readonly Parameter[];
   forwarded(request: RoutedRequest): ForwardedHeaders;
   /** What is done to the answer of a request that is let through; null when the client may have it as it is. */
   answerPlan(request: RoutedRequest, intent: Intent, obligations: Obligations): AnswerPlan | null;

@@ -31,5 +31,6 @@ export const refusalKinds: Readonly<Record<Reason, Kind>> = {
   'unknown-target': [404, 'There is no such target'],
   'target-unavailable': unavailable('The target cannot be reached'),
   'unreadable-answer': [502, 'The answer cannot be shown'],
+  'refused-by-target': [403, 'The target would refuse it'],
   'shutting-down': unavailable('The gateway is shutting down'),
 };

@@ -69,6 +69,7 @@ export const cluster = targetName('cluster');
 
 export const vocabulary: Vocabulary = {
   protocols: { sql: sqlWords, pods: podWords },
+  reachedBy: { sql: 'sql', pods: 'pods' },
   targets: [
     { name: shop, protocol: 'sql' },
     { name: billing, protocol: 'sql' },

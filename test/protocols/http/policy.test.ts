@@ -2,12 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { RuleOutcome } from '../../../services/core/model/decision.ts';
 import { targetName } from '../../../services/core/model/ids.ts';
-import { globMatcher } from '../../../services/protocols/http/glob.ts';
 import { Intents } from '../../../services/protocols/http/intent.ts';
 import { compileTemplate, matcherOf, templateFault } from '../../../services/protocols/http/path-template.ts';
 import { httpPolicy } from '../../../services/protocols/http/policy.ts';
 import { noBody } from '../../../services/protocols/http/request-body.ts';
 import type { Header } from '../../../services/protocols/request.ts';
+import { globMatcher } from '../../../services/protocols/requests/glob.ts';
 
 const intents = new Intents();
 

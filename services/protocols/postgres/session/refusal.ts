@@ -30,6 +30,7 @@ const sqlStates: Readonly<Record<Reason, string>> = {
   'unknown-target': '3D000',
   'target-unavailable': '08006',
   'unreadable-answer': '42501',
+  'refused-by-target': '42501',
   'shutting-down': '57P01',
 };
 

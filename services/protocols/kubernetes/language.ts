@@ -1,0 +1,168 @@
+import { hash, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Intent, Parameter, Unacceptable } from '../../core/model/action.ts';
+import { noParameters } from '../../core/model/action.ts';
+import type { Deny, Obligations } from '../../core/model/decision.ts';
+import type { JsonObject } from '../../core/model/strict-json.ts';
+import type { OwnAnswer } from '../request.ts';
+import type { AnswerPlan } from '../requests/answer-plan.ts';
+import type { RefusalContext, RequestLanguage, RoutedRequest } from '../requests/language.ts';
+import type { RequestTarget } from '../requests/target.ts';
+import { AnswerPlans } from './answer-plans.ts';
+import { textAt } from './api-object.ts';
+import { mediaTypeOf } from './body.ts';
+import type { KubernetesEffect } from './effect.ts';
+import { outcomeAtTarget } from './effects-at-target.ts';
+import { forwardedHeaders } from './headers.ts';
+import { maxListedObjects, maxRememberedIntents } from './limits.ts';
+import { effectOfRequest, type KubernetesRequest, questionOf, readRequest } from './reading.ts';
+import { isConnecting, type ResourceRequest } from './request-info.ts';
+import { statusAnswer, targetsAnswer } from './status.ts';
+
+type Write = KubernetesRequest & { readonly info: ResourceRequest };
+
+/** The Kubernetes API: verbs on resources, and refusals as a Status. */
+export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
+  readonly protocol = 'kubernetes';
+  readonly whereTargetsAre =
+    "A cluster is reached as /k8s/NAME/ and then the API's own path, or by a host name of its own.";
+  /** Of requests that only read, of which alike ones give the same object. */
+  readonly #known = new LRUCache<string, Intent>({ max: maxRememberedIntents });
+  /** What the API server has to be asked about them. */
+  readonly #writes = new WeakMap<Intent, Write>();
+  /** What the API server would answer. */
+  readonly #answers = new WeakMap<Intent, { readonly status: number; readonly object: JsonObject }>();
+
+  readonly #plans: AnswerPlans;
+
+  /** @param key of pseudonyms */
+  constructor(key: KeyObject) {
+    this.#plans = new AnswerPlans(key);
+  }
+
+  read(request: RoutedRequest, target: RequestTarget): Intent {
+    const read = readRequest(request);
+    if (!('info' in read)) return { ...blank(request, target), unacceptable: read };
+    const { info } = read;
+    if (info.kind === 'resource' && isConnecting(info)) {
+      return { ...blank(request, target), effects: [effectOfRequest(read)], unacceptable: noStreams(info) };
+    }
+    const isRead = request.body.length === 0 && questionOf(info) === null;
+    const key = [request.route.target, target.authority, request.method, request.targetPath].join('\n');
+    const known = isRead ? this.#known.get(key) : undefined;
+    if (known !== undefined) return known;
+    const intent = { ...blank(request, target), effects: [effectOfRequest(read)] };
+    if (isRead) this.#known.set(key, intent);
+    else if (info.kind === 'resource') this.#writes.set(intent, { ...read, info });
+    return intent;
+  }
+
+  completion(
+    request: RoutedRequest,
+    target: RequestTarget,
+    intent: Intent,
+    obligations: Obligations | null,
+  ): (() => Promise<Intent>) | null {
+    const write = this.#writes.get(intent);
+    const question = write === undefined ? null : questionOf(write.info);
+    if (write === undefined || question === null) return null;
+    return async () => {
+      const outcome = await outcomeAtTarget(question, { target, request, read: write });
+      switch (outcome.kind) {
+        case 'known':
+          if (outcome.writesMasks && obligations !== null && obligations.masks.length > 0)
+            return { ...intent, effects: outcome.effects, unacceptable: maskWritten };
+          return {
+            ...intent,
+            text: [intent.text, ...outcome.lines].join('\n'),
+            effects: outcome.effects,
+            versions: [...intent.versions, ...outcome.versions],
+          };
+        case 'refused': {
+          const refused = { ...intent, unacceptable: refusedByTarget(textAt(outcome.object, 'message')) };
+          this.#answers.set(refused, outcome);
+          return refused;
+        }
+        case 'unknown':
+          return { ...intent, unacceptable: unknown(outcome.why) };
+        case 'too-many':
+          return { ...intent, unacceptable: tooMany };
+      }
+    };
+  }
+
+  parameters({ method, headers, body }: RoutedRequest): readonly Parameter[] {
+    if (body.length === 0) return noParameters;
+    // What a write changes stands in the text, without the values of Secrets.
+    const text =
+      method === 'DELETE'
+        ? body.toString('utf8')
+        : `${body.length} bytes of ${mediaTypeOf(headers)}, sha256:${hash('sha256', body, 'hex')}`;
+    return [{ text, bound: body }];
+  }
+
+  answerPlan(_request: RoutedRequest, { effects }: Intent, obligations: Obligations): AnswerPlan | null {
+    const [main] = effects as readonly KubernetesEffect[]; // as: `read` makes no others
+    return this.#plans.of(obligations, main?.group ?? '', main?.type ?? '');
+  }
+
+  forwarded({ headers, targetPath }: RoutedRequest) {
+    return forwardedHeaders(headers, targetPath);
+  }
+
+  refuse(deny: Deny, context: RefusalContext): OwnAnswer {
+    const { intent } = context;
+    const answer = intent === undefined ? undefined : this.#answers.get(intent);
+    return deny.reason === 'refused-by-target' && answer !== undefined
+      ? targetsAnswer(deny, answer, context)
+      : statusAnswer(deny, context);
+  }
+}
+
+const blank = (
+  { method, targetPath, headers, body, route }: RoutedRequest,
+  { authority }: RequestTarget,
+): Intent => ({
+  protocol: 'kubernetes',
+  target: route.target,
+  text: [
+    `${method} ${targetPath}`,
+    ...(body.length === 0 ? [] : [`content-type: ${mediaTypeOf(headers)}`]),
+  ].join('\n'),
+  commands: 1,
+  effects: [],
+  opaque: [],
+  versions: [`${route.target}@${authority}`],
+  unacceptable: null,
+});
+
+/** They pass bytes both ways, which nothing here reads. */
+const noStreams = ({ subresource }: ResourceRequest): Unacceptable => ({
+  reason: 'unsupported',
+  message: `Refused: ${subresource} is not carried by this gateway yet.`,
+  hint: 'Read logs with kubectl logs, or ask the people who run the cluster.',
+});
+
+const refusedByTarget = (message: string): Unacceptable => ({
+  reason: 'refused-by-target',
+  message: `The cluster would refuse it: ${message}`,
+  hint: '',
+});
+
+const unknown = (why: string): Unacceptable => ({
+  reason: 'target-unavailable',
+  message: `Refused: what it would do could not be found out, since ${why}.`,
+  hint: 'Nothing was changed. Try again; if it goes on, ask the people who run this gateway.',
+});
+
+const maskWritten: Unacceptable = {
+  reason: 'unsupported',
+  message: 'Refused: it would write masks where values are: what was read through the gateway is masked.',
+  hint: 'Send a patch of what is to change and nothing else.',
+};
+
+const tooMany: Unacceptable = {
+  reason: 'too-large',
+  message: `Refused: it would delete more than ${maxListedObjects} objects at once.`,
+  hint: 'Delete fewer by a narrower selector.',
+};

@@ -1,0 +1,29 @@
+/** Objects are kept in etcd, which takes 1.5 MiB; the API server takes bodies of 3 MiB. An answer to a dry run is one object. */
+export const maxObjectBytes = 4 * 1024 * 1024;
+
+/** A list of what a DELETE on a collection would delete: over this, nobody who approves it reads it. */
+export const maxListedObjects = 500;
+
+/** Such a list, with the objects whole, since what they are is bound by an approval. */
+export const maxListBytes = 16 * 1024 * 1024;
+
+/** The API server answers within its own 60 seconds or not at all; an object or a dry run takes milliseconds, with webhooks some seconds. */
+export const upstreamTimeoutMs = 15_000;
+
+/** Connections of the gateway's own to one API server: what it asks is short. */
+export const maxUpstreamSockets = 16;
+
+/** Objects are nested some ten levels, and schemas of custom resources some thirty. */
+export const maxObjectDepth = 100;
+
+/** Members of all objects in a document. A large object has some thousands, and a list has hundreds of objects. */
+export const maxObjectMembers = 500_000;
+
+/** Requests that are decided alike for their method and path; each a few KiB. */
+export const maxRememberedIntents = 2_000;
+
+/** Labels of one condition, patterns of one list: more is a list that nobody reads. */
+export const maxPatternCharacters = 1_000;
+
+/** Plans of masks for resources of one policy. Clients choose the names of resources, and a cluster has some hundred. */
+export const maxAnswerPlans = 500;

@@ -1,0 +1,13 @@
+import type { DetectorName } from '../../core/masking/detectors.ts';
+import type { TransformName } from '../../core/masking/transforms.ts';
+import type { Verb } from './effect.ts';
+import type { KubernetesConditions } from './policy.ts';
+
+/** What a policy for Kubernetes targets may say: `definePolicy<KubernetesWords>({ ... })`. */
+export interface KubernetesWords {
+  readonly verbs: Verb;
+  readonly opaqueReasons: never;
+  readonly conditions: KubernetesConditions;
+  readonly detectors: DetectorName;
+  readonly transforms: TransformName;
+}
