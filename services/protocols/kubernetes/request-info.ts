@@ -109,6 +109,7 @@ function resourceIn(
   const namespace = parts[0] === 'namespaces' ? (parts[1] ?? '') : '';
   const [resource, name = '', subresource = '', ...beyond] = ofNamespace ? parts.slice(2) : parts;
   if (resource === undefined || !namePattern.resource.test(resource)) return { fault: 'names no resource' };
+  if (ofNamespace && resource === 'namespaces') return { fault: 'names a namespace within a namespace' };
   if (namespace !== '' && !namePattern.namespace.test(namespace)) {
     return { fault: 'names a namespace that cannot be' };
   }
