@@ -32,6 +32,7 @@ import {
 import type { KeyPair, KindServed, ListenerKind, ResourceFiles } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, extension } from './message.ts';
 import { ownReplies, unasked } from './own-replies.ts';
+import { streamClusters, streamFilter } from './streams.ts';
 
 // as: these are the protocols whose targets HTTP listeners lead to, and `settings` has the shape that the protocol's targetSchema gives.
 const httpTargets = (targets: readonly TargetSettings[]): readonly NamedTarget[] =>
@@ -64,6 +65,7 @@ export const httpRequests: ListenerKind = {
     edgeCluster(aboutRequests, workerNumbers(gateway.workers), runDir),
     ...answerClusters(gateway, runDir),
     ...httpTargets(targets).map((target) => targetCluster(target, files)),
+    ...streamClusters(httpTargets(targets), gateway, runDir),
   ],
 
   heapBytes: requestBodyHeapBytes,
@@ -161,6 +163,7 @@ const connectionManager = (
           validate_mutations: true,
         }),
         ...answerFilters(settings.name, gateway),
+        streamFilter,
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
           // Targets learn nothing of Envoy's ways, and clients nothing of targets'.
           suppress_envoy_headers: true,

@@ -2,6 +2,7 @@ import { routePrefixExtension, targetExtension } from '../services/edge/ext-auth
 import { EnvoyError } from './errors.ts';
 import { clusterName, httpRoutes, type NamedTarget, pathPrefixes } from './http-names.ts';
 import { any, duration, type EnvoyMessage } from './message.ts';
+import { streamRoutes } from './streams.ts';
 
 /**
  * Which target a request is for: by a host name of its own, or by a path such as `/t/NAME/`. The route tells the edge service which one it leads to,
@@ -20,7 +21,10 @@ export const httpRouteConfiguration = (targets: readonly NamedTarget[]): EnvoyMe
       name: 'paths',
       domains: ['*'],
       routes: [
-        ...targets.map((target) => route(target, `${pathPrefixes[target.protocol]}/${target.name}`)),
+        ...targets.flatMap((target) => {
+          const prefix = `${pathPrefixes[target.protocol]}/${target.name}`;
+          return [...streamRoutes(target, prefix), route(target, prefix)];
+        }),
         nowhere,
       ],
     },
@@ -50,7 +54,11 @@ function ownHost(target: NamedTarget, targets: readonly NamedTarget[]): EnvoyMes
       `Targets ${other.name} and ${target.name} both have the host name ${host}.`,
     );
   }
-  return { name: `host-${target.name}`, domains: target.hosts, routes: [route(target, '')] };
+  return {
+    name: `host-${target.name}`,
+    domains: target.hosts,
+    routes: [...streamRoutes(target, ''), route(target, '')],
+  };
 }
 
 /** A watch, or a log that is followed, may have nothing to say for hours. */

@@ -139,6 +139,9 @@ export const maxRequestCheckResponseBytes = 64 * 1024;
 /** How long a client may take to send a request's headers: they are a few KiB, and a connection that sends none is idle. */
 export const requestHeadersTimeoutMs = 10_000;
 
+/** Streams (kubectl exec, port-forward) of one gateway process at a time: each holds a connection to it and one to the target. */
+export const maxStreams = 1_024;
+
 /** All headers of a request: Envoy's own default, and far over what clients send; tokens end at 16 KiB. */
 export const maxRequestHeadersKib = 60;
 export const maxRequestHeaders = 100;

@@ -12,6 +12,10 @@ import { maxSocketPathBytes } from './limits.ts';
  */
 export const edgeSocket = (runDir: string, worker: WorkerNumber): string => socket(runDir, 'edge', worker);
 
+/** Where Envoy brings the streams of a protocol. */
+export const streamsSocket = (runDir: string, protocol: string, worker: WorkerNumber): string =>
+  socket(runDir, `streams.${protocol}`, worker);
+
 export const adminSocket = (runDir: string): string => socket(runDir, 'envoy-admin', null);
 
 /** Names that would share a socket with something else. */

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { edgeSocket, engineSocket } from '../envoy/sockets.ts';
+import { edgeSocket, engineSocket, streamsSocket } from '../envoy/sockets.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { recorded } from './console/api/parts.ts';
 import { type Api, startApi } from './console/api/server.ts';
@@ -45,6 +45,7 @@ import { maskingKey } from './masking-key.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
 import type { Engine, EngineServices, Protocol } from './protocols/protocol.ts';
+import { openStreamIntake, streamProcess } from './protocols/stream-intake.ts';
 
 const { version } = packageJson;
 const clock = systemClock;
@@ -175,6 +176,7 @@ async function startGateway(
       oauth: (listener) => live.listeners.get(listener)?.settings.oauth ?? null,
       readCertificate: verifiedCertificate,
       target: (name) => live.target(protocol.name, name),
+      streamProcess: streamProcess(worker),
       tellOthers: (news) => void peers.tell({ ...news, protocol: protocol.name }),
     };
     engines.set(protocol.name, protocol.createEngine(services));
@@ -201,6 +203,13 @@ async function startGateway(
     }
   };
   await serveListeners();
+
+  const streamIntakes: Intake[] = [];
+  for (const [protocol, engine] of engines) {
+    if (engine.takes !== 'requests' || engine.streams === null) continue;
+    const path = streamsSocket(runDir, protocol, worker);
+    streamIntakes.push(await openStreamIntake({ path, streams: engine.streams, log }));
+  }
 
   const edge = await startEdge({
     socketPath: edgeSocket(runDir, worker),
@@ -301,7 +310,7 @@ async function startGateway(
       await reloading;
       // Clients can still cancel what runs meanwhile, and people approve: sockets and API close after it.
       await drain([...engines.values()], hurry);
-      for (const intake of intakes.values()) intake.close();
+      for (const intake of [...intakes.values(), ...streamIntakes]) intake.close();
       await Promise.all([...engines.values()].map((engine) => engine.close()));
       checkpoint.close();
       await Promise.all([edge.close(), api.close(), approvals.close(), shared?.close(), transcripts.close()]);

@@ -1,5 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { z } from 'zod';
 import type { Checkpoint } from '../core/checkpoint/contract.ts';
@@ -84,6 +86,8 @@ export interface EngineServices<Target> {
   readCertificate(peer: X509Certificate): VerifiedCertificate;
   /** The target of this name with this protocol, as the config says now. */
   target(name: TargetName): Target | null;
+  /** How Envoy finds this process among the others, when it brings a stream. */
+  readonly streamProcess: string;
   /** Tells the engines of this protocol in all other gateway processes. */
   tellOthers(news: EngineNews): void;
 }
@@ -116,11 +120,19 @@ export interface ConnectionEngine extends EngineAtWork {
   accept(connection: AcceptedConnection): void;
 }
 
+/** Takes streams, once they were decided on. */
+export interface StreamIntake {
+  /** An upgrade that Envoy has brought; `head` is what came behind its headers. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
 /** Of a protocol whose requests Envoy forwards itself, once it was told that it may. */
 export interface RequestEngine extends EngineAtWork {
   readonly takes: 'requests';
   /** Never rejects but for a bug. `gone`: the client has hung up, and nobody waits for the answer. */
   check(request: ArrivedRequest, gone: AbortSignal): Promise<RequestAnswer>;
+  /** Who takes the requests that become streams, which Envoy brings here; null when none do. */
+  readonly streams: StreamIntake | null;
   /** Who reads what the target answers to this action; null when nobody waits for that, and it must not be shown. Asked once. */
   answerTo(action: string): AnswerReader | null;
 }

@@ -92,14 +92,18 @@ export function start(command: string, args: readonly string[], options: RunOpti
 export const sallyport = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
   start(program, args, { input: '', ...options }).finished;
 
-/** Runs it as a person does, on a terminal of its own; `script` (util-linux) makes one. Both streams come as one. */
-export const onTerminal = (args: readonly string[], options: RunOptions = {}): Running => {
-  const quoted = [program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  return start('script', ['-qefc', quoted, '/dev/null'], {
+/** Runs it as a person does, on a terminal of its own. */
+export const onTerminal = (args: readonly string[], options: RunOptions = {}): Running =>
+  startOnTerminal(program, args, {
     ...options,
     env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...options.env },
   });
-};
+
+/** `script` (util-linux) makes the terminal. Both streams come as one. */
+export function startOnTerminal(command: string, args: readonly string[], options: RunOptions): Running {
+  const quoted = [command, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  return start('script', ['-qefc', quoted, '/dev/null'], options);
+}
 
 /** Everything that a terminal would take for more than a character: controls, and what moves text about or hides it. */
 export const rawControls = /(?![\n\t])[\p{Cc}\p{Cf}]/u;

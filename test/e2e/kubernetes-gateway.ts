@@ -1,7 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Finished, program, type Running, type RunOptions, sallyport, start } from '../console/cli.ts';
+import {
+  type Finished,
+  program,
+  type Running,
+  type RunOptions,
+  sallyport,
+  start,
+  startOnTerminal,
+} from '../console/cli.ts';
 import { makeAuthority } from '../servers/certificates.ts';
 import { startIssuer, type TestIssuer } from '../servers/issuer.ts';
 import { type KubernetesCluster, startKubernetes } from '../servers/kubernetes/cluster.ts';
@@ -95,7 +103,10 @@ export class KubernetesGateway implements AsyncDisposable {
   }
 
   /** kubectl as an agent runs it: it sends tokens over TLS alone. */
-  async startKubectl(args: readonly string[], options: RunOptions = {}): Promise<Running> {
+  async startKubectl(
+    args: readonly string[],
+    options: RunOptions & { readonly terminal?: boolean } = {},
+  ): Promise<Running> {
     const file = join(this.folder, `agent-${++this.#kubeconfigs}.kubeconfig`);
     await writeFile(
       file,
@@ -103,7 +114,11 @@ export class KubernetesGateway implements AsyncDisposable {
       { mode: 0o600 },
     );
     const env = { KUBECONFIG: file, KUBECACHEDIR: join(this.folder, 'cache'), HOME: this.folder };
-    return start(this.cluster.kubectlPath, args, { ...options, env: { ...env, ...options.env } });
+    const { terminal = false, ...others } = options;
+    const run = { ...others, env: { ...env, ...options.env } };
+    if (!terminal) return start(this.cluster.kubectlPath, args, run);
+    const sized = 'stty rows 33 cols 101; exec "$@"';
+    return startOnTerminal('sh', ['-c', sized, 'sh', this.cluster.kubectlPath, ...args], run);
   }
 
   async kubectl(args: readonly string[], input = ''): Promise<Finished> {

@@ -67,6 +67,7 @@ const byListener = (...names: readonly string[]) => ({ 'x-sallyport-listener': n
 let decide: RequestEngine['check'];
 const requests: RequestEngine = {
   takes: 'requests',
+  streams: null,
   check: (request, gone) => decide(request, gone),
   answerTo: () => null,
   told: () => undefined,

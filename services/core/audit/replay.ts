@@ -132,7 +132,12 @@ class Screen {
       case 'output':
         return (
           this.#whose(entry.action) +
-          joined([...shownLines(withoutLastBreak(entry.text)), ...leftOut(entry.leftOutCharacters)])
+          joined([
+            ...shownLines(withoutLastBreak(entry.text)).map((line) =>
+              entry.stream === 'stdin' ? `< ${line}` : line,
+            ),
+            ...leftOut(entry.leftOutCharacters),
+          ])
         );
       case 'cut':
         return joined([

@@ -84,7 +84,7 @@ export const entrySchema: z.ZodType<StoredEntry> = z.discriminatedUnion('kind', 
   z.object({
     kind: z.literal('output'),
     action: actionSchema.nullable(),
-    stream: z.enum(['error', 'notice', 'data']),
+    stream: z.enum(['error', 'notice', 'data', 'stdin', 'stdout', 'stderr']),
     text: z.string(),
     ...common,
   }),

@@ -28,7 +28,8 @@ export type TranscriptEntry =
   | {
       readonly kind: 'output';
       readonly action: ActionId | null;
-      readonly stream: 'error' | 'notice' | 'data';
+      /** The last three are a program's, as bytes that are UTF-8 for the most part. */
+      readonly stream: 'error' | 'notice' | 'data' | 'stdin' | 'stdout' | 'stderr';
       readonly text: string;
     }
   /** The result went on, but the limit of what is kept was reached. */

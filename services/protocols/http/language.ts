@@ -18,6 +18,7 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
   readonly whereTargetsAre =
     'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
   readonly refuse = problemAnswer;
+  readonly streams = null;
   readonly #intents = new Intents();
   readonly #key: KeyObject;
   /** By obligations, which are one object for each principal, target and policy version. */

@@ -13,7 +13,7 @@ export class KubernetesTargetError extends SallyportError<'not-a-request'> {}
 /** Reads requests as the gateway would. A write is asked of the API server as a dry run, as the gateway does. */
 export function createAnalyst(name: TargetName, target: RequestTarget): Promise<Analyst> {
   // Nothing is masked here: any key will do.
-  const language = new KubernetesLanguage(createSecretKey(randomBytes(32)));
+  const language = new KubernetesLanguage(createSecretKey(randomBytes(32)), null);
   return Promise.resolve({
     analyse: (text) => analysed(name, target, language, text),
     masks: (_intent, obligations) => describedMasks(obligations),

@@ -1,11 +1,13 @@
 import type { Effect } from '../../core/model/action.ts';
+import type { ShellCommand } from '../shell/index.ts';
 import type { ResourceRequest } from './request-info.ts';
 import { requestVerbs } from './verbs.ts';
 
 /**
- * `connect` is a session's, `discover` what clients read before they can ask for anything. The last five are what an object that is written reaches
+ * `connect` is a session's, `discover` what clients read before they can ask for anything. `mount` to `escalate` are what an object that is written reaches
  * beyond itself: `bind` and `escalate` as RBAC has them, `mount` for a pod that gets a secret's content (volume, environment, pull secret),
- * `run-as` for one with a service account of its own, `escape` for one that reaches its node.
+ * `run-as` for one with a service account of its own, `escape` for one that reaches its node. The last four are streams into a pod: a command,
+ * a shell that reads what the client types, what runs there already, and its ports.
  */
 export const verbs = [
   'connect',
@@ -16,6 +18,10 @@ export const verbs = [
   'escape',
   'bind',
   'escalate',
+  'exec',
+  'interactive',
+  'attach',
+  'port-forward',
 ] as const;
 export type Verb = (typeof verbs)[number];
 
@@ -69,6 +75,8 @@ export interface KubernetesEffect extends Effect {
   /** Null: not known before the target was asked. */
   readonly facts: ObjectFacts | null;
   readonly power: Power | null;
+  /** Of an `exec`, be it by a shell. */
+  readonly command: ShellCommand | null;
   /** By a JSON patch, whose operations copy and test values wherever they stand in the object. */
   readonly movesValues: boolean;
 }
@@ -113,7 +121,14 @@ export function effectOf(
   power: Power | null = null,
 ): KubernetesEffect {
   const { group, type, namespace, name, dryRun } = named;
-  const effect: KubernetesEffect = { ...named, facts, power, movesValues: false, resource: '' };
+  const effect: KubernetesEffect = {
+    ...named,
+    facts,
+    power,
+    command: null,
+    movesValues: false,
+    resource: '',
+  };
   const [resource = '', subresource] = type.split('/');
   const place =
     namespace !== '' ? ` in ${namespace}` : isAboutAllNamespaces(effect) ? ' in all namespaces' : '';

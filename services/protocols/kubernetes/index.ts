@@ -4,6 +4,7 @@ import type { RequestTarget } from '../requests/target.ts';
 import { createAnalyst } from './analyst.ts';
 import { KubernetesLanguage } from './language.ts';
 import { kubernetesPolicy } from './policy.ts';
+import { KubernetesStreams } from './streams/carrier.ts';
 import { kubernetesTargetSchema } from './target.ts';
 
 /** The Kubernetes API, which kubectl and client libraries speak over HTTP; its targets are reached by HTTP listeners. */
@@ -12,6 +13,10 @@ export const kubernetes: Protocol<RequestTarget> = {
   listeners: 'http',
   policy: kubernetesPolicy,
   targetSchema: kubernetesTargetSchema,
-  createEngine: (services) => new RequestsEngine(new KubernetesLanguage(services.maskingKey), services),
+  createEngine: (services) =>
+    new RequestsEngine(
+      new KubernetesLanguage(services.maskingKey, new KubernetesStreams(services)),
+      services,
+    ),
   createAnalyst,
 };

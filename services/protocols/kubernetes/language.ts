@@ -18,6 +18,8 @@ import { maxListedObjects, maxRememberedIntents } from './limits.ts';
 import { effectOfRequest, type KubernetesRequest, questionOf, readRequest } from './reading.ts';
 import { isConnecting, type ResourceRequest } from './request-info.ts';
 import { statusAnswer, targetsAnswer } from './status.ts';
+import type { KubernetesStreams } from './streams/carrier.ts';
+import { meaningOf, readStreamRequest, streamFault, streamKindOf } from './streams/request.ts';
 
 type Write = KubernetesRequest & { readonly info: ResourceRequest };
 
@@ -34,19 +36,22 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
   readonly #answers = new WeakMap<Intent, { readonly status: number; readonly object: JsonObject }>();
 
   readonly #plans: AnswerPlans;
+  readonly streams: KubernetesStreams | null;
 
-  /** @param key of pseudonyms */
-  constructor(key: KeyObject) {
+  /**
+   * @param key of pseudonyms
+   * @param streams null where nothing is carried, only read
+   */
+  constructor(key: KeyObject, streams: KubernetesStreams | null) {
     this.#plans = new AnswerPlans(key);
+    this.streams = streams;
   }
 
   read(request: RoutedRequest, target: RequestTarget): Intent {
     const read = readRequest(request);
     if (!('info' in read)) return { ...blank(request, target), unacceptable: read };
     const { info } = read;
-    if (info.kind === 'resource' && isConnecting(info)) {
-      return { ...blank(request, target), effects: [effectOfRequest(read)], unacceptable: noStreams(info) };
-    }
+    if (info.kind === 'resource' && isConnecting(info)) return this.#readStream(request, target, read, info);
     const isRead = request.body.length === 0 && questionOf(info) === null;
     const key = [request.route.target, target.authority, request.method, request.targetPath].join('\n');
     const known = isRead ? this.#known.get(key) : undefined;
@@ -55,6 +60,25 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
     if (isRead) this.#known.set(key, intent);
     else if (info.kind === 'resource') this.#writes.set(intent, { ...read, info });
     return intent;
+  }
+
+  #readStream(
+    request: RoutedRequest,
+    target: RequestTarget,
+    read: KubernetesRequest,
+    info: ResourceRequest,
+  ): Intent {
+    const intent = { ...blank(request, target), effects: [effectOfRequest(read)] };
+    const kind = streamKindOf(info);
+    if (kind === null) return { ...intent, unacceptable: noStreams(info) };
+    const asked = readStreamRequest(kind, read.query.parameters);
+    if ('reason' in asked) return { ...intent, unacceptable: asked };
+    const { effects, opaque, lines } = meaningOf(asked, info);
+    const meant = { ...intent, effects, opaque, text: [intent.text, ...lines].join('\n') };
+    const fault = streamFault(kind, request.method, request.headers);
+    if (fault !== null) return { ...meant, unacceptable: fault };
+    this.streams?.remember(meant, asked);
+    return meant;
   }
 
   completion(
@@ -139,7 +163,7 @@ const blank = (
 /** They pass bytes both ways, which nothing here reads. */
 const noStreams = ({ subresource }: ResourceRequest): Unacceptable => ({
   reason: 'unsupported',
-  message: `Refused: ${subresource} is not carried by this gateway yet.`,
+  message: `Refused: ${subresource} is not carried by this gateway.`,
   hint: 'Read logs with kubectl logs, or ask the people who run the cluster.',
 });
 

@@ -22,6 +22,25 @@ export const maxObjectMembers = 500_000;
 /** Requests that are decided alike for their method and path; each a few KiB. */
 export const maxRememberedIntents = 2_000;
 
+/** How long Envoy may take to bring a stream that was decided on: it does so at once. */
+export const ticketMs = 10_000;
+/** Streams that are decided on and not brought yet; over it, the oldest is given up. */
+export const maxTickets = 1_024;
+
+/** How long the API server may take to open a stream: it asks the kubelet, which answers within 30 s or not at all. */
+export const streamHandshakeMs = 35_000;
+
+/** Of one message: clients and kubelets send at most 32 KiB at a time; kubectl itself takes 32 MiB. */
+export const maxMessageBytes = 4 * 1024 * 1024;
+/** `{"Width":80,"Height":24}` */
+export const maxResizeBytes = 200;
+/** A Status with which the API server refuses a stream. */
+export const maxStatusBytes = 64 * 1024;
+
+/** What may wait for a slow reader before the other side is no longer read; and when it is again. */
+export const highWaterBytes = 1024 * 1024;
+export const lowWaterBytes = 256 * 1024;
+
 /** Labels of one condition, patterns of one list: more is a list that nobody reads. */
 export const maxPatternCharacters = 1_000;
 

@@ -3,6 +3,7 @@ import type { Effect } from '../../core/model/action.ts';
 import type { Mask, RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
 import { globMatcher } from '../requests/glob.ts';
+import { commandMatcher, commandPatternFault, shellOpaqueReasons } from '../shell/index.ts';
 import { isAboutAllNamespaces, type KubernetesEffect, type Power, powers, verbs } from './effect.ts';
 import { maxPatternCharacters } from './limits.ts';
 import { isAbout, parseMaskField } from './mask-field.ts';
@@ -12,6 +13,7 @@ import {
   resourceMatcher,
   resourcePatternFault,
 } from './resource-pattern.ts';
+import { streamOpaqueReasons } from './streams/request.ts';
 
 /** Effects of this protocol come from its own reading of requests. */
 const asKubernetes = (effect: Effect): KubernetesEffect => effect as KubernetesEffect;
@@ -144,6 +146,31 @@ const powersOf: EffectCondition = {
   },
 };
 
+const commandPatterns = z
+  .array(
+    z
+      .string()
+      .max(maxPatternCharacters)
+      .superRefine((text, context) => {
+        const fault = commandPatternFault(text);
+        if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+      }),
+  )
+  .min(1);
+
+/** What does nothing but to the shell that reads it (`cd`, `test`) needs no rule of its own. */
+const commands: EffectCondition = {
+  schema: commandPatterns,
+  compile(value: unknown, outcome: RuleOutcome) {
+    const matchers = commandPatterns.parse(value).map((pattern) => commandMatcher(pattern, outcome));
+    return (effect) => {
+      const { command } = asKubernetes(effect);
+      if (command === null) return false;
+      return (outcome === 'allow' && command.builtin) || matchers.some((matches) => matches(command));
+    };
+  },
+};
+
 /** What is written for each condition of a rule. */
 export interface KubernetesConditions {
   /** `pods`, `pods/log`, `deployments.apps`, `*.apps`, `*` */
@@ -159,6 +186,8 @@ export interface KubernetesConditions {
   readonly dryRun: boolean;
   /** With the effect `escape`. */
   readonly powers: readonly Power[];
+  /** With the effect `exec`: `ls`, `git status`, `cat /var/log/**` */
+  readonly commands: readonly string[];
 }
 
 /** A JSON patch copies values from one place to another, and tests what they are. */
@@ -172,10 +201,17 @@ function readsMasked({ fields }: Mask, { movesValues, group, type }: KubernetesE
 
 export const kubernetesPolicy: PolicyWords = {
   verbs,
-  opaqueReasons: [],
-  conditions: { resources, namespaces, names, labels, images, dryRun, powers: powersOf } satisfies Readonly<
-    Record<keyof KubernetesConditions, EffectCondition>
-  >,
+  opaqueReasons: [...shellOpaqueReasons, ...streamOpaqueReasons],
+  conditions: {
+    resources,
+    namespaces,
+    names,
+    labels,
+    images,
+    dryRun,
+    powers: powersOf,
+    commands,
+  } satisfies Readonly<Record<keyof KubernetesConditions, EffectCondition>>,
   usesInCondition: (mask, effect) => readsMasked(mask, asKubernetes(effect)),
   fieldProblem: (pattern) => {
     const field = parseMaskField(pattern);

@@ -35,10 +35,10 @@ const notesOf = (deny: Deny, { notes = {} }: RefusalContext) => ({
   document: 'status',
 });
 
-export function statusAnswer(deny: Deny, context: RefusalContext = {}): OwnAnswer {
+/** The Status itself. */
+export function statusDocument(deny: Deny, { hold }: Pick<RefusalContext, 'hold'> = {}) {
   const [status, , retryAfterSeconds] = refusalKinds[deny.reason];
-  const { hold } = context;
-  const document = {
+  return {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
@@ -56,11 +56,15 @@ export function statusAnswer(deny: Deny, context: RefusalContext = {}): OwnAnswe
     },
     code: status,
   };
+}
+
+export function statusAnswer(deny: Deny, context: RefusalContext = {}): OwnAnswer {
+  const [status, , retryAfterSeconds] = refusalKinds[deny.reason];
   return {
     kind: 'answer',
     status,
     headers: headersOf(retryAfterSeconds, status),
-    body: `${JSON.stringify(document, null, 2)}\n`,
+    body: `${JSON.stringify(statusDocument(deny, context), null, 2)}\n`,
     notes: notesOf(deny, context),
   };
 }

@@ -3,7 +3,8 @@ import type { Intent } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { ActionId } from '../../core/model/ids.ts';
 import type { ActionTrace } from '../../core/model/telemetry.ts';
-import type { EngineNews, EngineServices, RequestEngine } from '../protocol.ts';
+import type { ActionOutcome } from '../../core/model/trail-entry.ts';
+import type { EngineNews, EngineServices, RequestEngine, StreamIntake } from '../protocol.ts';
 import type { AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
 import { Answer } from './answer.ts';
 import { Answers } from './answers.ts';
@@ -32,6 +33,9 @@ const trailUnavailable = deny(
 );
 
 const noBody = Buffer.alloc(0);
+
+/** Of what passed by this process, if anything did. */
+const nothingSeen = { rows: 0, bytes: 0, maskedValues: 0, errorCode: null } as const;
 
 /** A request on its way, once it is known who asks for what. */
 interface Asked<Target> {
@@ -75,6 +79,10 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
 
   answerTo(action: string): AnswerReader | null {
     return this.#answers.take(action);
+  }
+
+  get streams(): StreamIntake | null {
+    return this.#language.streams;
   }
 
   told(news: EngineNews): void {
@@ -128,7 +136,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const refusal = session.gate.refuseAlways(intent);
       if (refusal !== null) {
         trace?.end(null);
-        return this.#language.refuse(refusal, { intent });
+        return this.#refused(routed, intent, refusal, {});
       }
       return await this.#decide({ ...asked, intent: await complete() }, hungUp);
     } finally {
@@ -218,29 +226,45 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     more: Pick<RefusalContext, 'hold'> = {},
   ): RequestAnswer {
     trace?.end(null);
-    return this.#language.refuse(refusal, { ...more, intent, notes: notes(session, action, request) });
+    return this.#refused(request, intent, refusal, { ...more, notes: notes(session, action, request) });
+  }
+
+  #refused(
+    request: RoutedRequest,
+    intent: Intent,
+    refusal: Deny,
+    context: Pick<RefusalContext, 'hold' | 'notes'>,
+  ): RequestAnswer {
+    const inStream = this.#language.streams?.refusal(refusal, request, intent) ?? null;
+    if (inStream === null) return this.#language.refuse(refusal, { ...context, intent });
+    const said = { ...context.notes, reason: refusal.reason };
+    return { kind: 'pass', ...inStream, answerIsRead: false, notes: said };
   }
 
   async #release(asked: Asked<Target>, action: ActionId, obligations: Obligations): Promise<RequestAnswer> {
     const { session, trace, request, target, intent, startedAtMs } = asked;
     const { clock, log } = this.#services;
     const written = await recorded(session);
-    const ended = (result: 'forwarded' | 'cut-off'): void => {
-      const durationMs = clock.monotonicMs() - startedAtMs;
-      const outcome = { result, rows: 0, bytes: 0, maskedValues: 0, errorCode: null, durationMs };
+    const ended = (end: Omit<ActionOutcome, 'durationMs'>): void => {
+      const outcome = { ...end, durationMs: clock.monotonicMs() - startedAtMs };
       session.gate.finished(action, outcome);
       trace?.end(outcome);
     };
     const obstacle = written ? session.ended : trailUnavailable;
     if (obstacle !== null) {
-      ended('cut-off');
-      return this.#language.refuse(obstacle, { notes: notes(session, action, request) });
+      ended({ result: 'cut-off', ...nothingSeen });
+      return this.#refused(request, intent, obstacle, { notes: notes(session, action, request) });
     }
     trace?.phase('upstream');
     trace?.sent();
     const plan = this.#language.answerPlan(request, intent, obligations);
+    const { streams } = this.#language;
+    if (streams?.carries(intent) === true) {
+      const brought = streams.expect({ request, target, intent, session, action, plan, ended });
+      return { kind: 'pass', ...brought, answerIsRead: false, notes: notes(session, action, request) };
+    }
     if (plan === null) {
-      ended('forwarded');
+      ended({ result: 'forwarded', ...nothingSeen });
     } else {
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },

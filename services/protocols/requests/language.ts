@@ -1,9 +1,12 @@
 /** What each protocol whose requests Envoy forwards gives to the engine that they share. */
 import type { Intent, Parameter } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
-import type { HoldId } from '../../core/model/ids.ts';
+import type { ActionId, HoldId } from '../../core/model/ids.ts';
+import type { ActionOutcome } from '../../core/model/trail-entry.ts';
+import type { StreamIntake } from '../protocol.ts';
 import type { AnswerNotes, ArrivedRequest, Header, OwnAnswer, RequestRoute } from '../request.ts';
 import type { AnswerPlan } from './answer-plan.ts';
+import type { RequestSession } from './sessions.ts';
 import type { RequestTarget } from './target.ts';
 
 /** A request whose target is known. */
@@ -27,6 +30,28 @@ export interface ForwardedHeaders {
   readonly set: readonly Header[];
 }
 
+/** A stream that was let through, and is recorded: it goes on as long as its session does. */
+export interface AllowedStream<Target extends RequestTarget> {
+  readonly request: RoutedRequest;
+  readonly target: Target;
+  readonly intent: Intent;
+  readonly session: RequestSession;
+  readonly action: ActionId;
+  /** What is done to what the target sends; null when the client may have it as it is. */
+  readonly plan: AnswerPlan | null;
+  /** To be called once, when it has ended. */
+  ended(outcome: Omit<ActionOutcome, 'durationMs'>): void;
+}
+
+/** Requests that become streams, which pass through the gateway's own hands instead of Envoy's. */
+export interface StreamCarrier<Target extends RequestTarget> extends StreamIntake {
+  carries(intent: Intent): boolean;
+  /** Expects the stream, and says by which headers Envoy brings it. */
+  expect(stream: AllowedStream<Target>): ForwardedHeaders;
+  /** To say within the stream that it is refused; null where that is an answer like any other. */
+  refusal(deny: Deny, request: RoutedRequest, intent: Intent): ForwardedHeaders | null;
+}
+
 export interface RequestLanguage<Target extends RequestTarget> {
   readonly protocol: string;
   /** What it would do, by the request alone. Asked again when a hold is approved, since targets change in the config. */
@@ -46,6 +71,8 @@ export interface RequestLanguage<Target extends RequestTarget> {
   forwarded(request: RoutedRequest): ForwardedHeaders;
   /** What is done to the answer of a request that is let through; null when the client may have it as it is. */
   answerPlan(request: RoutedRequest, intent: Intent, obligations: Obligations): AnswerPlan | null;
+  /** Null where no request becomes a stream. */
+  readonly streams: StreamCarrier<Target> | null;
   /** How targets are reached, for whoever has asked for none. */
   readonly whereTargetsAre: string;
   /** A refusal in the protocol's own form. */

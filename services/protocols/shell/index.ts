@@ -4,6 +4,7 @@ import { constant, type ShellReading } from './reading.ts';
 import { readScript } from './script.ts';
 import { Unfolding } from './unfolding.ts';
 
+export { commandMatcher, commandPatternFault } from './command-pattern.ts';
 export {
   type ShellCommand,
   type ShellFile,
