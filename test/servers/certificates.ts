@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +55,9 @@ export async function makeAuthority(name = 'test CA'): Promise<CertificateAuthor
       await writeFile(file(`${leaf}.ext`), extensions);
       await openssl(
         ...['x509', '-req', '-days', '1', '-in', file(`${leaf}.csr`), '-extfile', file(`${leaf}.ext`)],
-        ...['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-out', file(`${leaf}.crt`)],
+        ...['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-out', file(`${leaf}.crt`)],
+        // A file of serial numbers would be read in half by another that is issued at the same time.
+        ...['-set_serial', `0x${randomBytes(8).toString('hex')}`],
       );
       return {
         certificate: await readFile(file(`${leaf}.crt`), 'utf8'),
