@@ -53,7 +53,8 @@ function commandItself(call: Call): void {
 }
 
 function declared(call: Call): void {
-  call.report(true);
+  // Without names it shows all variables, as `env` does.
+  call.report(call.args.some(({ head }) => !head.startsWith('-')));
   let exported = call.name === 'export';
   for (const { text, many, head } of call.args) {
     if (head.startsWith('-')) {
@@ -86,9 +87,12 @@ function read(call: Call): void {
   }
 }
 
+/** What only the shell knows may be somebody's secret: `echo "$PASSWORD"` shows it, as `env` would. */
+const showsConstants = ({ args }: Call): boolean => args.every(({ text }) => text !== null);
+
 /** `-v NAME[...]` evaluates; an unknown first word may be that. */
 function printed(call: Call): void {
-  call.report(true);
+  call.report(showsConstants(call));
   const [first] = call.args;
   if (first !== undefined && (first.text === null || first.text.startsWith('-v')))
     call.opaque('dynamic-text');
@@ -133,7 +137,7 @@ const settableNames = new Set(
 );
 
 function set(call: Call): void {
-  call.report(true);
+  call.report(call.args.length > 0);
   const { args } = call;
   for (let at = 0; at < args.length; at += 1) {
     const text = args[at]?.text;
@@ -182,7 +186,7 @@ const named = (names: string, meaning: Meaning): readonly (readonly [string, Mea
 /** The shell's own commands: what they do to later commands, and which texts they run. */
 export const builtins: ReadonlyMap<string, Meaning> = new Map([
   ...named(
-    ': true false cd pwd exit return break continue shift umask ulimit times type jobs echo dirs pushd popd disown',
+    ': true false cd pwd exit return break continue shift umask ulimit times type jobs dirs pushd popd disown',
     harmless,
   ),
   ...named('eval', evaluated),
@@ -193,6 +197,7 @@ export const builtins: ReadonlyMap<string, Meaning> = new Map([
   ...named('unset', unset),
   ...named('read', read),
   ...named('getopts let mapfile readarray', always('dynamic-text')),
+  ...named('echo', (call) => call.report(showsConstants(call))),
   ...named('printf', printed),
   ...named('test [', tested),
   ...named('[[', doubleTested),

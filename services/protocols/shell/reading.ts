@@ -40,7 +40,7 @@ export interface ShellCommand {
   readonly name: string;
   /** After quote removal; null stands for any number of words that only the shell at the target can tell. */
   readonly args: readonly (string | null)[];
-  /** `cd`, `test`, `export`: it does nothing but to the shell that reads it. */
+  /** `cd`, `test`, `export x=1`: it does nothing but to the shell that reads it, and shows nothing that is not in the text. */
   readonly builtin: boolean;
 }
 

@@ -248,9 +248,18 @@ describe('a program and its arguments, without a shell', () => {
   });
 });
 
-test('what does nothing but to the shell is told apart', () => {
-  const { commands } = readCommandLine('cd /x; echo y; kill 1; ls');
-  expect(commands.map(({ builtin }) => builtin)).toEqual([true, true, false, false]);
+test.each([
+  ['cd /x; echo y; export x=1; set -e; [ -f z ]', true],
+  ['kill 1', false],
+  ['ls', false],
+  ['echo "$PASSWORD"', false],
+  ['printf %s $PASSWORD', false],
+  ['set', false],
+  ['export -p', false],
+  ['declare', false],
+])('%s: does nothing but to the shell: %j', (line, expected) => {
+  const { commands } = readCommandLine(line);
+  expect(commands.map(({ builtin }) => builtin)).toEqual(commands.map(() => expected));
 });
 
 describe('limits', () => {
