@@ -23,6 +23,8 @@ export interface KubernetesGatewayOptions {
   readonly credential?: 'certificate';
   /** Run on the cluster before, past the gateway. */
   readonly objects?: string;
+  /** Of the Redis that several workers meet in. */
+  readonly workers?: { readonly count: number; readonly redisUrl: string };
 }
 
 /** kube-apiserver with a node, an issuer, Envoy, and the gateway as `sallyport up` runs it. */
@@ -75,6 +77,7 @@ export class KubernetesGateway implements AsyncDisposable {
       const env = {
         HOME: homedir(),
         CLUSTER_TOKEN: cluster.token,
+        ...(options.workers === undefined ? {} : { REDIS_URL: options.workers.redisUrl }),
         SALLYPORT_HOME: join(folder, 'home'),
       };
       const up = start(program, ['up', '-c', join(folder, 'sallyport.yaml')], { env });
@@ -173,6 +176,7 @@ const configOf = (
 ): string => `\
 gateway:
   stateDir: state
+${options.workers === undefined ? '' : `  workers: ${options.workers.count}\n`}\
   listeners:
     - {name: apis, protocol: http, port: 0}
     - name: secure
@@ -187,4 +191,5 @@ targets:
     ca: file:ca.pem
     credential: ${options.credential === 'certificate' ? '{certificate: file:gateway.pem, key: file:gateway.key}' : '{token: env:CLUSTER_TOKEN}'}
 policies: [policy.yaml]
+${options.workers === undefined ? '' : 'approvals: {redis: env:REDIS_URL}\n'}\
 ${indented(usualConsole, 0)}`;
