@@ -12,6 +12,7 @@ import { principalPatternSchema, ruleKeys } from '../../services/core/policy/sch
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';
 import { httpPolicy } from '../../services/protocols/http/policy.ts';
 import { problemAnswer } from '../../services/protocols/http/problem.ts';
+import { kubernetesPolicy } from '../../services/protocols/kubernetes/policy.ts';
 import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
 import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
 import { loads } from '../bench/loads/index.ts';
@@ -34,6 +35,7 @@ test('there is a page for each kind of user', () => {
     'SECURITY.md',
     'docs/agents.md',
     'docs/approvals.md',
+    'docs/exec.md',
     'docs/operations.md',
     'docs/performance.md',
     'docs/platform.md',
@@ -112,6 +114,12 @@ describe('policies.md', () => {
     const told = named('docs/policies.md');
     expect(words.filter((word) => !told.has(word))).toEqual([]);
   });
+});
+
+test('exec.md has all effects of streams and all reasons for which one is opaque', () => {
+  const told = named('docs/exec.md');
+  const words = ['exec', 'interactive', 'attach', 'port-forward', ...kubernetesPolicy.opaqueReasons];
+  expect(words.filter((word) => !told.has(word))).toEqual([]);
 });
 
 test('performance.md has the loads that there are', () => {
