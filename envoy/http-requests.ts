@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import type { ListenerSettings, TargetSettings } from '../services/core/model/settings.ts';
 import { workerNumbers } from '../services/core/model/worker.ts';
-import type { RequestTarget } from '../services/protocols/requests/target.ts';
+import type { HttpVersion, RequestTarget } from '../services/protocols/requests/target.ts';
 import { requestLog } from './access-log.ts';
 import { boundPort, connectionLimits } from './bound-port.ts';
 import { aboutRequests, edgeCluster, edgeService } from './edge-cluster.ts';
@@ -162,6 +162,7 @@ const connectionManager = (
           with_request_body: { max_request_bytes: 1, allow_partial_message: false, pack_as_bytes: true },
           validate_mutations: true,
         }),
+        withoutTrailers,
         ...answerFilters(settings.name, gateway),
         streamFilter,
         extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
@@ -173,17 +174,27 @@ const connectionManager = (
   );
 
 /** What is spoken to targets. */
-const upstreamProtocol: Readonly<
-  Record<RequestProtocol, { readonly options: EnvoyMessage; readonly alpn: readonly string[] }>
+const httpVersions: Readonly<
+  Record<HttpVersion, { readonly options: EnvoyMessage; readonly alpn: readonly string[] }>
 > = {
-  // HTTP/1.1 has no trailers here: they would reach the target undecided.
-  http: { options: { explicit_http_config: { http_protocol_options: {} } }, alpn: ['http/1.1'] },
-  // Each watch would have a connection of its own. API servers look at no trailers.
-  kubernetes: {
+  '1.1': { options: { explicit_http_config: { http_protocol_options: {} } }, alpn: ['http/1.1'] },
+  '2': { options: { explicit_http_config: { http2_protocol_options: {} } }, alpn: ['h2'] },
+  negotiated: {
     options: { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } },
     alpn: ['h2', 'http/1.1'],
   },
 };
+
+/** They come behind a body, when the request has been decided on. gRPC's requests have none. */
+const withoutTrailers: EnvoyMessage = extension(
+  'envoy.filters.http.header_mutation',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+  {
+    mutations: {
+      request_trailers_mutations: [{ remove_on_match: { key_matcher: { safe_regex: { regex: '.+' } } } }],
+    },
+  },
+);
 
 const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage => ({
   name: clusterName(target.name),
@@ -207,7 +218,7 @@ const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage 
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
       {
         common_http_protocol_options: { idle_timeout: duration(targetIdleMs) },
-        ...upstreamProtocol[target.protocol].options,
+        ...httpVersions[target.httpVersion].options,
       },
     ),
   },
@@ -225,7 +236,7 @@ const targetCluster = (target: NamedTarget, files: ResourceFiles): EnvoyMessage 
 });
 
 function upstreamTls(
-  { name, host, protocol }: NamedTarget,
+  { name, host, httpVersion }: NamedTarget,
   tls: NonNullable<RequestTarget['tls']>,
   files: ResourceFiles,
 ): EnvoyMessage {
@@ -237,7 +248,7 @@ function upstreamTls(
       ...(isName ? { sni: host } : {}),
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2', tls_maximum_protocol_version: 'TLSv1_3' },
-        alpn_protocols: upstreamProtocol[protocol].alpn,
+        alpn_protocols: httpVersions[httpVersion].alpn,
         ...(tls.identity === null
           ? {}
           : { tls_certificate_sds_secret_configs: [keyPairRef(targetKey(name), files)] }),

@@ -1,4 +1,10 @@
-import { routePrefixExtension, targetExtension } from '../services/edge/ext-authz/listener-metadata.ts';
+import {
+  basePathExtension,
+  routeKindExtension,
+  routePrefixExtension,
+  targetExtension,
+} from '../services/edge/ext-authz/listener-metadata.ts';
+import type { RouteKind } from '../services/protocols/request.ts';
 import { EnvoyError } from './errors.ts';
 import { clusterName, httpRoutes, type NamedTarget, pathPrefixes } from './http-names.ts';
 import { any, duration, type EnvoyMessage } from './message.ts';
@@ -21,10 +27,7 @@ export const httpRouteConfiguration = (targets: readonly NamedTarget[]): EnvoyMe
       name: 'paths',
       domains: ['*'],
       routes: [
-        ...targets.flatMap((target) => {
-          const prefix = `${pathPrefixes[target.protocol]}/${target.name}`;
-          return [...streamRoutes(target, prefix), route(target, prefix)];
-        }),
+        ...targets.flatMap((target) => routes(target, `${pathPrefixes[target.protocol]}/${target.name}`)),
         nowhere,
       ],
     },
@@ -54,41 +57,89 @@ function ownHost(target: NamedTarget, targets: readonly NamedTarget[]): EnvoyMes
       `Targets ${other.name} and ${target.name} both have the host name ${host}.`,
     );
   }
-  return {
-    name: `host-${target.name}`,
-    domains: target.hosts,
-    routes: [...streamRoutes(target, ''), route(target, '')],
-  };
+  return { name: `host-${target.name}`, domains: target.hosts, routes: routes(target, '') };
 }
 
 /** A watch, or a log that is followed, may have nothing to say for hours. */
-const streams: EnvoyMessage = { idle_timeout: duration(0) };
+const quietForHours: EnvoyMessage = { idle_timeout: duration(0) };
 
-/** @param prefix what is taken off the path */
-const route = (target: NamedTarget, prefix: string): EnvoyMessage => ({
-  name: `${prefix === '' ? 'host' : 'path'}-${target.name}`,
-  match: { prefix: `${prefix}/` },
+/**
+ * In this order: streams of the gateway's own, what asks for a WebSocket, what is forwarded as it comes, and all else, whose bodies are read first.
+ *
+ * @param prefix what is taken off the path
+ */
+const routes = (target: NamedTarget, prefix: string): readonly EnvoyMessage[] => [
+  ...streamRoutes(target, prefix),
+  ...(target.protocol === 'http' ? [webSocketRoute(target, prefix)] : []),
+  ...target.streams.map((path) =>
+    route(target, prefix, 'streamed', {
+      match: { safe_regex: { regex: prefix + regexOf(path.slice(target.basePath.length)) } },
+      regex_rewrite: { pattern: { regex: `^${prefix}/` }, substitution: `${target.basePath}/` },
+    }),
+  ),
+  route(target, prefix, 'whole', { match: { prefix: `${prefix}/` }, prefix_rewrite: `${target.basePath}/` }),
+];
+
+const webSocketRoute = (target: NamedTarget, prefix: string): EnvoyMessage =>
+  route(target, prefix, 'upgrade', {
+    match: { prefix: `${prefix}/`, headers: [isWebSocket] },
+    prefix_rewrite: `${target.basePath}/`,
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
+  });
+
+const isWebSocket: EnvoyMessage = {
+  name: 'upgrade',
+  string_match: { exact: 'websocket', ignore_case: true },
+};
+
+/** Of a path in which dots alone mean something else to a regular expression (services/protocols/requests/target.ts, `streams`). */
+const regexOf = (path: string): string =>
+  path
+    .replaceAll('.', '\\.')
+    .replaceAll(/\{[^}]*\}/g, '[^/]+')
+    .replace(/\/\*\*$/, '(?:/.*)?');
+
+const route = (
+  target: NamedTarget,
+  prefix: string,
+  kind: RouteKind,
+  { match, ...action }: { readonly match: EnvoyMessage } & EnvoyMessage,
+): EnvoyMessage => ({
+  name: `${prefix === '' ? 'host' : 'path'}-${target.name}${kind === 'whole' ? '' : `-${kind}`}`,
+  match,
   route: {
     cluster: clusterName(target.name),
     host_rewrite_literal: target.authority,
-    ...(prefix === '' ? {} : { prefix_rewrite: '/' }),
+    ...action,
     // By default 15 seconds; a target may take its time, and the listener's idle time-out bounds it.
     timeout: duration(0),
-    ...(target.protocol === 'kubernetes' ? streams : {}),
+    ...(target.protocol === 'kubernetes' ? quietForHours : {}),
   },
   // A session of the target's own would be the gateway's, and no client's to hold.
   response_headers_to_remove: ['set-cookie', 'set-cookie2'],
   typed_per_filter_config: {
     'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
       check_settings: {
-        context_extensions: { [targetExtension]: target.name, [routePrefixExtension]: prefix },
-        with_request_body: {
-          // One byte more than is let through, so that a body that was cut cannot be taken for a whole one.
-          max_request_bytes: target.maxBodyBytes + 1,
-          allow_partial_message: false,
-          pack_as_bytes: true,
+        context_extensions: {
+          [targetExtension]: target.name,
+          [routePrefixExtension]: prefix,
+          [basePathExtension]: target.basePath,
+          [routeKindExtension]: kind,
         },
+        ...bodySettings(target, kind),
       },
     }),
   },
 });
+
+const bodySettings = ({ maxBodyBytes }: NamedTarget, kind: RouteKind): EnvoyMessage =>
+  kind === 'whole'
+    ? {
+        with_request_body: {
+          // One byte more than is let through, so that a body that was cut cannot be taken for a whole one.
+          max_request_bytes: maxBodyBytes + 1,
+          allow_partial_message: false,
+          pack_as_bytes: true,
+        },
+      }
+    : { disable_request_body_buffering: true };

@@ -1,5 +1,11 @@
 import { workerNumbers } from '../services/core/model/worker.ts';
-import { routePrefixExtension, targetExtension } from '../services/edge/ext-authz/listener-metadata.ts';
+import {
+  basePathExtension,
+  routeKindExtension,
+  routePrefixExtension,
+  targetExtension,
+} from '../services/edge/ext-authz/listener-metadata.ts';
+import type { RouteKind } from '../services/protocols/request.ts';
 import { streamProcess, streamProcessHeader } from '../services/protocols/stream-intake.ts';
 import type { NamedTarget, RequestProtocol } from './http-names.ts';
 import { connectionBufferBytes, connectTimeoutMs, maxStreams } from './limits.ts';
@@ -50,7 +56,12 @@ export function streamRoutes(target: NamedTarget, prefix: string): readonly Envo
         }),
         'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
           check_settings: {
-            context_extensions: { [targetExtension]: target.name, [routePrefixExtension]: prefix },
+            context_extensions: {
+              [targetExtension]: target.name,
+              [routePrefixExtension]: prefix,
+              [basePathExtension]: target.basePath,
+              [routeKindExtension]: 'upgrade' satisfies RouteKind,
+            },
             // There is none, and a POST that is to be upgraded would be waited for.
             disable_request_body_buffering: true,
           },

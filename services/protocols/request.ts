@@ -14,7 +14,17 @@ export interface RequestRoute {
   readonly target: TargetName;
   /** What Envoy takes off the beginning of the path before it forwards it; empty for a target with a host name of its own. */
   readonly prefix: string;
+  /** What Envoy puts there instead: the path of the target's URL, without a slash at its end. */
+  readonly basePath: string;
+  readonly kind: RouteKind;
 }
+
+/**
+ * What Envoy does with the body of a request: `whole` is read before the decision, `streamed` goes on as it comes once its head is let
+ * through, and what follows the head of an `upgrade` (to a WebSocket, say) is no body.
+ */
+export const routeKinds = ['whole', 'streamed', 'upgrade'] as const;
+export type RouteKind = (typeof routeKinds)[number];
 
 /** A request in the form in which Envoy forwards it once it is let through, but for the route's prefix. */
 export interface ArrivedRequest {
@@ -29,6 +39,7 @@ export interface ArrivedRequest {
   readonly path: string;
   /** In their order, without pseudo-headers. */
   readonly headers: readonly Header[];
+  /** Empty when the route's kind is not `whole`. */
   readonly body: Buffer;
   /** Null when no target has this host name or path. */
   readonly route: RequestRoute | null;

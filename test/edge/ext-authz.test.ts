@@ -270,6 +270,8 @@ describe('Check for an HTTP request', () => {
     const contextExtensions = [
       { key: 'target', value: 'billing' },
       { key: 'prefix', value: '/t/billing' },
+      { key: 'basePath', value: '/v2' },
+      { key: 'kind', value: 'whole' },
     ];
     expect(await door.check(asked(get, { contextExtensions }), byListener('apis'))).toMatchObject({
       answer: {
@@ -294,7 +296,7 @@ describe('Check for an HTTP request', () => {
           { name: 'x-two', value: 'é' },
         ],
         body: Buffer.from([0xff]),
-        route: { target: 'billing', prefix: '/t/billing' },
+        route: { target: 'billing', prefix: '/t/billing', basePath: '/v2', kind: 'whole' },
       },
     ]);
     // The door is the engine's to ask.

@@ -6,9 +6,21 @@ import { canonicalIp, type SourceAddress } from '../../core/model/address.ts';
 import type { Deny } from '../../core/model/decision.ts';
 import { type ListenerName, listenerName, targetName } from '../../core/model/ids.ts';
 import type { WorkerNumber } from '../../core/model/worker.ts';
-import type { AnswerNotes, ArrivedRequest, Header, RequestAnswer } from '../../protocols/request.ts';
+import {
+  type AnswerNotes,
+  type ArrivedRequest,
+  type Header,
+  type RequestAnswer,
+  routeKinds,
+} from '../../protocols/request.ts';
 import { answerReaderKey, answerReaderOf } from '../ext-proc/answer-metadata.ts';
-import { listenerMetadata, routePrefixExtension, targetExtension } from './listener-metadata.ts';
+import {
+  basePathExtension,
+  listenerMetadata,
+  routeKindExtension,
+  routePrefixExtension,
+  targetExtension,
+} from './listener-metadata.ts';
 
 /** A TCP connection at the door: all that Envoy tells of it. */
 export interface ConnectionAtDoor {
@@ -95,8 +107,18 @@ export function readCheckRequest(
   const { method, path, host, rawBody: body, headerMap } = asked.data;
   const extension = (key: string): string => contextExtensions.find((each) => each.key === key)?.value ?? '';
   const target = extension(targetExtension);
+  const kind = routeKinds.find((each) => each === extension(routeKindExtension));
+  if (target !== '' && kind === undefined)
+    return notUnderstood('its route does not say what it does with bodies');
   const route =
-    target === '' ? null : { target: targetName(target), prefix: extension(routePrefixExtension) };
+    target === '' || kind === undefined
+      ? null
+      : {
+          target: targetName(target),
+          prefix: extension(routePrefixExtension),
+          basePath: extension(basePathExtension),
+          kind,
+        };
   const headers = headerMap.headers
     .map(
       ({ key, value, rawValue }): Header => ({

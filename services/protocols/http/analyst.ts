@@ -43,6 +43,10 @@ function analysed(
   }
   const headers = lines.filter((line) => line.trim() !== '').map(headerOf);
   const host = headers.find(({ name }) => name === 'host')?.value ?? hosts[0] ?? authority;
+  // What Envoy tells by its routes: see envoy/http-routes.ts.
+  const kind = headers.some(({ name, value }) => name === 'upgrade' && value.toLowerCase() === 'websocket')
+    ? 'upgrade'
+    : 'whole';
   const overwritten = new Set(credentialHeaders(credential).map(({ name }) => name));
   return intents.of({
     target,
@@ -53,6 +57,7 @@ function analysed(
     headers,
     overwritten,
     body: readBody(headers, body),
+    kind,
   });
 }
 

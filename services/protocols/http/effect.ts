@@ -4,13 +4,30 @@ import type { Query } from '../requests/query.ts';
 import type { GraphqlField } from './graphql-document.ts';
 import type { RequestBody } from './request-body.ts';
 
-/** `connect` is a session's; the others are the methods of RFC 9110 section 9 and RFC 5789 that a target can be asked with. */
-export const verbs = ['connect', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;
+/**
+ * `connect` is a session's; `websocket` is a GET that asks for one (RFC 6455); the others are the methods of RFC 9110 section 9 and RFC 5789 that
+ * a target can be asked with.
+ */
+export const verbs = [
+  'connect',
+  'get',
+  'head',
+  'post',
+  'put',
+  'patch',
+  'delete',
+  'options',
+  'websocket',
+] as const;
 export type Verb = (typeof verbs)[number];
-export type Method = Exclude<Verb, 'connect'>;
+export type RequestVerb = Exclude<Verb, 'connect'>;
+type Method = Exclude<RequestVerb, 'websocket'>;
+
+const isMethod = (verb: Verb): verb is Method => verb !== 'connect' && verb !== 'websocket';
+export const methods = verbs.filter(isMethod);
 
 export const methodOf = (written: string): Method | null =>
-  verbs.find((verb): verb is Method => verb !== 'connect' && verb.toUpperCase() === written) ?? null;
+  methods.find((method) => method.toUpperCase() === written) ?? null;
 
 /** Why a request cannot be fully understood. */
 export const opaqueReasons = ['path-parameters', 'json-body'] as const;
@@ -23,7 +40,7 @@ export type GraphqlPart =
 
 /** What a request does: its method on its path; of a GraphQL request, one effect for each field at the top of its operations. */
 export interface HttpEffect extends Effect {
-  readonly verb: Method;
+  readonly verb: RequestVerb;
   /** The host name that the client asked for, in lower case, without its port. */
   readonly host: string;
   readonly path: CanonicalPath;

@@ -105,7 +105,8 @@ const incidental: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-const isIncidental = (name: string): boolean => incidental.has(name) || name.startsWith('sec-');
+const isIncidental = (name: string): boolean =>
+  incidental.has(name) || (name.startsWith('sec-') && name !== 'sec-websocket-protocol');
 
 /** Names of headers whose values are mostly secrets. */
 const secretName = /(?:key|token|secret|passw|credential|auth|session|signature)/;

@@ -2,10 +2,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Intent, Unacceptable } from '../../core/model/action.ts';
 import type { TargetName } from '../../core/model/ids.ts';
-import type { Header } from '../request.ts';
+import type { Header, RouteKind } from '../request.ts';
 import { readPath } from '../requests/canonical-path.ts';
 import { readQuery } from '../requests/query.ts';
-import { type HttpEffect, methodOf, type OpaqueReason, verbs } from './effect.ts';
+import { type HttpEffect, methodOf, methods, type OpaqueReason, type RequestVerb } from './effect.ts';
 import { readGraphql } from './graphql-request.ts';
 import { boundLines, overrideAmong } from './headers.ts';
 import type { JsonNode } from './json-text.ts';
@@ -25,11 +25,13 @@ export interface RequestText {
   /** Names of headers that the gateway sets itself, whatever the client sent. */
   readonly overwritten: ReadonlySet<string>;
   readonly body: RequestBody;
+  readonly kind: RouteKind;
 }
 
 /** `POST /users/7/orders?x=1`, and a line for each header that counts. */
-export function intentText({ method, path, host, headers, overwritten }: RequestText): string {
-  return [`${method} ${path}`, `host: ${host}`, ...boundLines(headers, overwritten)].join('\n');
+export function intentText({ method, path, host, headers, overwritten, kind }: RequestText): string {
+  const unread = kind === 'streamed' ? ['(the body is forwarded as it comes, and nobody has read it)'] : [];
+  return [`${method} ${path}`, `host: ${host}`, ...boundLines(headers, overwritten), ...unread].join('\n');
 }
 
 /** The same request gives the same object, by which decisions are cached; but for a body that rules can look into. */
@@ -44,8 +46,17 @@ export class Intents {
     const override = overrideAmong(request.headers);
     const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
     const many = request.headers.length > maxHeaders;
-    const bodyKind = body.kind === 'unread' && body.claimsJson ? 'no-json' : body.kind;
-    const key = [request.target, request.authority, override ?? '', cookie, many, bodyKind, text].join('\n');
+    const bodyKind = body.kind === 'unread' ? body.why : body.kind;
+    const key = [
+      request.target,
+      request.authority,
+      override ?? '',
+      cookie,
+      many,
+      request.kind,
+      bodyKind,
+      text,
+    ].join('\n');
     let intent = this.#known.get(key);
     if (intent === undefined) {
       intent = readIntent(request, text);
@@ -96,7 +107,7 @@ function effectsOf(effect: HttpEffect): Pick<Intent, 'effects' | 'commands'> {
 function opaqueIn({ path, body }: HttpEffect): readonly OpaqueReason[] {
   const reasons: OpaqueReason[] = [];
   if (path.hasParameters) reasons.push('path-parameters');
-  if (body.kind === 'unread' && body.claimsJson) reasons.push('json-body');
+  if (body.kind === 'unread' && body.why === 'not-json') reasons.push('json-body');
   return reasons;
 }
 
@@ -106,18 +117,10 @@ const setsMethod = (document: JsonNode): boolean =>
 
 const hostForm = /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
-function readEffect({
-  method,
-  host,
-  path: pathAndQuery,
-  headers,
-  body,
-}: RequestText): HttpEffect | Unacceptable {
-  const verb = methodOf(method);
-  if (verb === null) {
-    const methods = verbs.filter((each) => each !== 'connect').map((each) => each.toUpperCase());
-    return refusal('unsupported', 'this method is not carried', `Use one of ${methods.join(', ')}.`);
-  }
+function readEffect(request: RequestText): HttpEffect | Unacceptable {
+  const { host, path: pathAndQuery, headers, body } = request;
+  const verb = verbOf(request);
+  if (typeof verb === 'object') return verb;
   const hostName = hostForm.exec(host)?.groups?.['name'];
   if (hostName === undefined) {
     return refusal(
@@ -159,6 +162,19 @@ function readEffect({
       graphql: { kind: 'none' },
     }
   );
+}
+
+/** Envoy sends requests that ask for a WebSocket by a route of their own, and refuses other upgrades. */
+function verbOf({ kind, method, headers }: RequestText): RequestVerb | Unacceptable {
+  if (kind === 'upgrade') {
+    if (method === 'GET') return 'websocket';
+    return refusal('unsupported', 'a WebSocket begins with a GET', 'Use a WebSocket client.');
+  }
+  if (headers.some(({ name }) => name === 'upgrade')) {
+    return refusal('unsupported', 'this upgrade is not carried', 'Leave the header Upgrade out.');
+  }
+  const all = methods.map((each) => each.toUpperCase()).join(', ');
+  return methodOf(method) ?? refusal('unsupported', 'this method is not carried', `Use one of ${all}.`);
 }
 
 function faultOfHeaders(

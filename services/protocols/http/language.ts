@@ -1,23 +1,25 @@
 import type { KeyObject } from 'node:crypto';
 import type { Intent, Parameter } from '../../core/model/action.ts';
-import type { Obligations } from '../../core/model/decision.ts';
+import type { Deny, Obligations } from '../../core/model/decision.ts';
+import type { OwnAnswer } from '../request.ts';
 import { type AnswerPlan, answerPlan } from '../requests/answer-plan.ts';
 import { bodyParameters } from '../requests/body.ts';
 import { credentialHeaders } from '../requests/credential.ts';
-import type { RequestLanguage, RoutedRequest } from '../requests/language.ts';
+import type { RefusalContext, RequestLanguage, RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
+import { isGrpc } from './grpc-method.ts';
+import { grpcAnswer } from './grpc-refusal.ts';
 import { strippedNames } from './headers.ts';
 import { Intents, methodInForm } from './intent.ts';
 import { overridesMethod } from './method-override.ts';
 import { problemAnswer } from './problem.ts';
-import { readBody } from './request-body.ts';
+import { readBody, streamedBody } from './request-body.ts';
 
 /** HTTP as its own protocol: methods on paths, and refusals as problem documents. */
 export class HttpLanguage implements RequestLanguage<RequestTarget> {
   readonly protocol = 'http';
   readonly whereTargetsAre =
     'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
-  readonly refuse = problemAnswer;
   readonly streams = null;
   readonly #intents = new Intents();
   readonly #key: KeyObject;
@@ -39,7 +41,8 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
       path: targetPath,
       headers,
       overwritten: new Set(credentialHeaders(target.credential).map(({ name }) => name)),
-      body: readBody(headers, body),
+      body: route.kind === 'streamed' ? streamedBody : readBody(headers, body),
+      kind: route.kind,
     });
     if (intent.unacceptable !== null || !overridesMethod(headers, body)) return intent;
     return { ...intent, effects: [], opaque: [], unacceptable: methodInForm };
@@ -61,6 +64,13 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
 
   parameters({ body }: RoutedRequest): readonly Parameter[] {
     return bodyParameters(body);
+  }
+
+  refuse(deny: Deny, context: RefusalContext): OwnAnswer {
+    const { request } = context;
+    return request !== undefined && isGrpc(request.headers)
+      ? grpcAnswer(deny, context)
+      : problemAnswer(deny, context);
   }
 
   forwarded({ headers }: RoutedRequest) {

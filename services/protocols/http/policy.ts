@@ -6,6 +6,7 @@ import { globMatcher } from '../requests/glob.ts';
 import { asHttp, opaqueReasons, verbs } from './effect.ts';
 import { graphql } from './graphql-condition.ts';
 import type { OperationType } from './graphql-document.ts';
+import { grpc } from './grpc-condition.ts';
 import { json } from './json-condition.ts';
 import { usesMaskedField } from './masked-use.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
@@ -123,6 +124,8 @@ export interface HttpConditions {
     readonly fields?: readonly string[];
     readonly arguments?: FieldsWanted;
   };
+  /** `billing.Refunds/Create`, `billing.Catalog/*` */
+  readonly grpc: readonly string[];
 }
 
 export type FieldsWanted = Readonly<Record<string, JsonWanted | readonly JsonWanted[]>>;
@@ -136,7 +139,7 @@ export type JsonWanted =
 export const httpPolicy: PolicyWords = {
   verbs,
   opaqueReasons,
-  conditions: { paths, hosts, query, headers, json, graphql } satisfies Readonly<
+  conditions: { paths, hosts, query, headers, json, graphql, grpc } satisfies Readonly<
     Record<keyof HttpConditions, EffectCondition>
   >,
   usesInCondition: (mask, effect) => usesMaskedField(mask, asHttp(effect)),

@@ -6,12 +6,15 @@ export type RequestBody =
   | { readonly kind: 'none' }
   /** `declared`: the content type says so, and servers that go by it read it as it is read here. */
   | { readonly kind: 'json'; readonly declared: boolean; readonly document: JsonNode }
-  /** `claimsJson`: its content type says JSON all the same. */
-  | { readonly kind: 'unread'; readonly claimsJson: boolean };
+  | { readonly kind: 'unread'; readonly why: WhyUnread };
+
+/** Its content type says JSON and it is none; it goes on as it comes; or it is something else. */
+type WhyUnread = 'not-json' | 'streamed' | 'other';
 
 export const noBody: RequestBody = { kind: 'none' };
-export const unreadBody: RequestBody = { kind: 'unread', claimsJson: false };
-const notTheJsonItClaims: RequestBody = { kind: 'unread', claimsJson: true };
+export const streamedBody: RequestBody = { kind: 'unread', why: 'streamed' };
+const unreadBody: RequestBody = { kind: 'unread', why: 'other' };
+const notTheJsonItClaims: RequestBody = { kind: 'unread', why: 'not-json' };
 
 export function readBody(headers: readonly Header[], body: Uint8Array): RequestBody {
   if (body.length === 0) return noBody;

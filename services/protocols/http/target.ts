@@ -59,12 +59,23 @@ const mediaType = z
     error: 'must be a media type such as image/png or image/*',
   });
 
+/** More than this is better a host of its own. */
+const maxStreamPaths = 100;
+
+/** Segments of letters, digits and ._~- (Envoy compares them as they are sent), `{name}` for any one, and `**` at the end. */
+const streamPath = z
+  .string()
+  .max(1000)
+  .regex(/^(?=\/)(?:\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*|\{[A-Za-z_][A-Za-z0-9_-]*\}))*(?:\/\*\*)?$/, {
+    error: 'must be a path such as /chat.Chat/Talk, /files/{name} or /upload/**',
+  });
+
 /** The keys of an HTTP target in sallyport.yaml. */
 export const httpTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget> =>
   z
     .strictObject({
       url: serverUrl.describe(
-        'https:// or http://, a host and if need be a port; paths are the clients’ own',
+        'https:// or http://, a host, if need be a port, and a path that all of its paths begin with',
       ),
       credential: credentialSchema(parts)
         .optional()
@@ -82,6 +93,17 @@ export const httpTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget> =
         })
         .optional()
         .describe('TLS to the target, whose name is always verified'),
+      http2: z
+        .boolean()
+        .default(false)
+        .describe('Speak HTTP/2 to it, as gRPC needs; over http:// it must take that without being asked'),
+      streams: z
+        .array(streamPath)
+        .max(maxStreamPaths)
+        .default([])
+        .describe(
+          'Paths such as /chat.Chat/Talk or /upload/**, whose requests are forwarded as they come, with bodies unread',
+        ),
       ...commonTargetKeys(parts),
       unmasked: z
         .array(mediaType)
@@ -93,9 +115,30 @@ export const httpTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget> =
       path: ['tls'],
       error: 'belongs to an https:// URL',
     })
+    .superRefine(({ url, streams }, context) => {
+      if (!URL.canParse(url)) return;
+      const { basePath } = placeOf(url);
+      for (const [index, path] of streams.entries()) {
+        if (path.startsWith(`${basePath}/`)) continue;
+        const message = `must begin with the path of url, ${basePath}: it is the path that the target sees`;
+        context.addIssue({ code: 'custom', path: ['streams', index], message });
+      }
+    })
     .transform(
-      ({ url, hosts, credential, tls, maxBody, connectTimeout, unmasked }): RequestTarget => ({
+      ({
+        url,
+        hosts,
+        credential,
+        tls,
+        http2,
+        streams,
+        maxBody,
+        connectTimeout,
+        unmasked,
+      }): RequestTarget => ({
         ...placeOf(url),
+        httpVersion: http2 ? '2' : '1.1',
+        streams,
         tls: url.startsWith('https:')
           ? {
               ca: tls?.ca ?? null,

@@ -47,7 +47,7 @@ async function analysed(
     targetPath: path,
     headers: body.length === 0 ? [] : [{ name: 'content-type', value: type }],
     body,
-    route: { target: name, prefix: '' },
+    route: { target: name, prefix: '', basePath: '', kind: 'whole' as const },
   };
   const intent = language.read(request, target);
   const complete = intent.unacceptable === null ? language.completion(request, target, intent, null) : null;

@@ -29,6 +29,8 @@ export const kubernetesTargetSchema = (parts: ConfigParts): z.ZodType<RequestTar
     .strictObject({
       server: serverUrl
         .refine((url) => url.startsWith('https:'), { error: 'must begin with https://' })
+        // Its paths say what is asked for from their first segment on.
+        .refine((url) => URL.parse(url)?.pathname === '/', { error: 'must have no path' })
         .describe('https:// of the API server, as in a kubeconfig'),
       ca: parts.textFile
         .optional()
@@ -41,6 +43,9 @@ export const kubernetesTargetSchema = (parts: ConfigParts): z.ZodType<RequestTar
     .transform(
       ({ server, ca, hosts, credential, maxBody, connectTimeout }): RequestTarget => ({
         ...placeOf(server),
+        // HTTP/2 where it can be: each watch would have a connection of its own.
+        httpVersion: 'negotiated',
+        streams: [],
         tls: {
           ca: ca ?? null,
           identity:

@@ -1,12 +1,13 @@
 import type { Parameter, Unacceptable } from '../../core/model/action.ts';
 import type { Header } from '../request.ts';
+import type { RoutedRequest } from './language.ts';
 
 /** What keeps a body from being decided on, whatever it says; null when nothing does. */
 export function bodyFault(
-  headers: readonly Header[],
-  body: Buffer,
+  { headers, body, route }: Pick<RoutedRequest, 'headers' | 'body' | 'route'>,
   maxBodyBytes: number,
 ): Unacceptable | null {
+  if (route.kind === 'streamed') return null;
   // Envoy was told to stop one byte later. Over HTTP/2 a body a little over the limit comes cut, and would be forwarded whole.
   if (body.length > maxBodyBytes || headers.some(isPartial)) {
     return {

@@ -106,12 +106,12 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   async #check(request: ArrivedRequest, hungUp: AbortSignal): Promise<RequestAnswer> {
     const { checkpoint, clock } = this.#services;
     const startedAtMs = clock.monotonicMs();
-    if (this.#draining) return this.#turnedAway(shuttingDown);
+    if (this.#draining) return this.#turnedAway(request, shuttingDown);
     const { source, listener, route } = request;
     const turnedAway = checkpoint.admit(source, listener);
-    if (turnedAway !== null) return this.#turnedAway(turnedAway);
+    if (turnedAway !== null) return this.#turnedAway(request, turnedAway);
     const principal = await identify(this.#services, request);
-    if ('reason' in principal) return this.#turnedAway(principal);
+    if ('reason' in principal) return this.#turnedAway(request, principal);
     const target = route === null ? null : this.#services.target(route.target);
     if (route === null || target === null) {
       const unknown = unknownTarget(request, this.#language.whereTargetsAre);
@@ -120,11 +120,15 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
         'unknown-target',
         unknown.message,
       );
-      return this.#turnedAway(unknown);
+      return this.#turnedAway(request, unknown);
     }
     const session = this.#sessions.of(principal, request, route);
-    if ('kind' in session) return this.#turnedAway(session);
-    const routed = { ...request, route, targetPath: request.path.slice(route.prefix.length) };
+    if ('kind' in session) return this.#turnedAway(request, session);
+    const routed = {
+      ...request,
+      route,
+      targetPath: route.basePath + request.path.slice(route.prefix.length),
+    };
     const trace = session.trace?.action(request.method) ?? null;
     session.enter();
     try {
@@ -144,12 +148,12 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
   }
 
-  #turnedAway(deny: Deny): RequestAnswer {
-    return this.#language.refuse(deny, {});
+  #turnedAway(request: ArrivedRequest, deny: Deny): RequestAnswer {
+    return this.#language.refuse(deny, { request });
   }
 
   #intentOf(request: RoutedRequest, target: Target): Intent {
-    const fault = bodyFault(request.headers, request.body, target.maxBodyBytes);
+    const fault = bodyFault(request, target.maxBodyBytes);
     if (fault === null) return this.#language.read(request, target);
     // The record says what was asked for; nobody reads a body that is not whole.
     const intent = this.#language.read({ ...request, body: noBody }, target);
@@ -236,7 +240,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     context: Pick<RefusalContext, 'hold' | 'notes'>,
   ): RequestAnswer {
     const inStream = this.#language.streams?.refusal(refusal, request, intent) ?? null;
-    if (inStream === null) return this.#language.refuse(refusal, { ...context, intent });
+    if (inStream === null) return this.#language.refuse(refusal, { ...context, request, intent });
     const said = { ...context.notes, reason: refusal.reason };
     return { kind: 'pass', ...inStream, answerIsRead: false, notes: said };
   }
@@ -269,7 +273,8 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
-        refuse: (refusal) => this.#language.refuse(refusal, { notes: notes(session, action, request) }),
+        refuse: (refusal) =>
+          this.#language.refuse(refusal, { request, notes: notes(session, action, request) }),
         finished: (finished) => this.#answers.finished(finished),
       });
       this.#answers.await(answer);

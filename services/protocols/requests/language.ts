@@ -12,12 +12,13 @@ import type { RequestTarget } from './target.ts';
 /** A request whose target is known. */
 export interface RoutedRequest extends ArrivedRequest {
   readonly route: RequestRoute;
-  /** As it will reach the target: without the route's prefix, with the query. */
+  /** As it will reach the target: with the path of its URL in place of the route's prefix, with the query. */
   readonly targetPath: string;
 }
 
 export interface RefusalContext {
-  /** What was refused, where it is known. */
+  /** What was asked for, and what it would do, where that is known. */
+  readonly request?: ArrivedRequest;
   readonly intent?: Intent;
   /** The one to come back for. */
   readonly hold?: HoldId;

@@ -11,12 +11,20 @@ export type TargetCredential =
   | { readonly kind: 'basic'; readonly user: string; readonly password: Secret }
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret };
 
+/** What is spoken to a target; `negotiated` takes TLS, by which it chooses (ALPN). */
+export type HttpVersion = '1.1' | '2' | 'negotiated';
+
 /** A server behind the gateway to which Envoy forwards requests. */
 export interface RequestTarget {
   readonly host: string;
   readonly port: number;
   /** As it stands in `Host`: with the port, unless that is the scheme's own. */
   readonly authority: string;
+  /** The path of its URL, before each path that a client asks for; without a slash at its end, so mostly empty. */
+  readonly basePath: string;
+  readonly httpVersion: HttpVersion;
+  /** Paths, as it sees them, whose requests go on as they come, their bodies unread. */
+  readonly streams: readonly string[];
   /** Null: plain HTTP. */
   readonly tls: TargetTls | null;
   /** Host names of the gateway that are this target's alone, in lower case. */
@@ -81,13 +89,14 @@ export const serverUrl = z.string().superRefine((text, context) => {
 });
 
 /** Where a URL leads that has no fault. */
-export function placeOf(url: string): Pick<RequestTarget, 'host' | 'port' | 'authority'> {
-  const { protocol, hostname, port, host } = new URL(url);
+export function placeOf(url: string): Pick<RequestTarget, 'host' | 'port' | 'authority' | 'basePath'> {
+  const { protocol, hostname, port, host, pathname } = new URL(url);
   const ofScheme = protocol === 'https:' ? 443 : 80;
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? ofScheme : Number(port),
     authority: host,
+    basePath: pathname.replace(/\/$/, ''),
   };
 }
 
@@ -100,8 +109,10 @@ function urlFault(text: string): string | null {
     return 'must not hold a user or a password: they go under credential';
   if (url.search !== '' || url.hash !== '' || text.includes('?') || text.includes('#'))
     return 'must have no query and no fragment';
-  if (url.pathname !== '/')
-    return 'must have no path: rules are about the paths that the target sees, and clients send them';
+  // As it is written, since new URL() takes dots and the like away quietly.
+  const written = /^https?:\/\/[^/]*(?<path>.*)$/i.exec(text)?.groups?.['path'] ?? '';
+  if (!/^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?$/.test(written))
+    return 'must have a path of letters, digits and ._~- between slashes, or none';
   if (isIP(url.hostname.replace(/^\[(.*)\]$/, '$1')) === 0 && !hostName.safeParse(url.hostname).success) {
     return 'must name a host or an address';
   }

@@ -17,7 +17,18 @@ afterAll(() => authority.close());
 const tls = 'tls: {certificate: file:server.pem, key: file:server.key';
 
 test.each<[string, HttpGatewayOptions, RegExp]>([
-  ['a URL with a path', { url: 'https://a.example/v1' }, /url.* must have no path/],
+  ['a URL with dots in its path', { url: 'https://a.example/v1/../x' }, /url.* must have a path of letters/],
+  [
+    'a URL with an escape in its path',
+    { url: 'https://a.example/v%31' },
+    /url.* must have a path of letters/,
+  ],
+  ['a stream with an escape', { target: ['streams: [/a%20b]'] }, /streams.* must be a path such as/],
+  [
+    'a stream beside the URL’s path',
+    { url: 'https://a.example/v1', target: ['streams: [/v2/x]'] },
+    /streams.* must begin with the path of url, \/v1/,
+  ],
   ['a URL with a password', { url: 'https://u:p@a.example' }, /url.* must not hold a user or a password/],
   ['a URL of another scheme', { url: 'ftp://a.example' }, /url.* must be a URL such as/],
   [

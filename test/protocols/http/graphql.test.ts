@@ -21,6 +21,7 @@ function intentOf(body: string, type = 'application/json', path = '/graphql', me
     headers,
     overwritten: new Set(),
     body: readBody(headers, Buffer.from(body)),
+    kind: 'whole',
   });
 }
 

@@ -25,6 +25,7 @@ const intentOf = (
     headers: headers(written),
     overwritten: new Set(['x-api-key']),
     body: noBody,
+    kind: 'whole',
   });
 
 test('what says nothing of the request makes no difference, and gives the same object', () => {

@@ -24,6 +24,7 @@ function intentOf(body: string | Uint8Array, type: string | null = json, encodin
     headers,
     overwritten: new Set(),
     body: readBody(headers, Buffer.from(body)),
+    kind: 'whole',
   });
 }
 

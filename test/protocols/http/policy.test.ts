@@ -18,18 +18,20 @@ function matches(
   path: string,
   headers: readonly Header[] = [],
   host = 'billing.gw.example:8443',
+  method = 'GET',
 ): boolean {
   const found = httpPolicy.conditions[condition];
   if (found === undefined) throw new Error(`no condition ${condition}`);
   const { effects, unacceptable } = intents.of({
     target: targetName('billing'),
     authority: 'billing.internal',
-    method: 'GET',
+    method,
     host,
     path,
     headers,
     overwritten: new Set(),
     body: noBody,
+    kind: 'whole',
   });
   const [effect] = effects;
   if (effect === undefined) throw new Error(unacceptable?.message);
@@ -147,4 +149,30 @@ test('a pattern with many stars takes linear time on whatever a client sends', (
   expect(globMatcher('*a*a')('a')).toBe(false);
   expect(globMatcher('a*a')('a')).toBe(false);
   expect(globMatcher('a*a')('aa')).toBe(true);
+});
+
+describe('grpc', () => {
+  const type = (value: string): readonly Header[] => [{ name: 'content-type', value }];
+  test.each<[pattern: string, path: string, type: string, method: string, allow: boolean, deny: boolean]>([
+    ['a.B/Get', '/a.B/Get', 'application/grpc', 'POST', true, true],
+    ['a.B/Get', '/a.B/Get', 'application/grpc+proto', 'POST', true, true],
+    ['a.B/Get', '/a.B/Get', 'application/grpc;x=y', 'POST', true, true],
+    ['a.B/Get', '/a.B/Get', 'application/grpc-web+proto', 'POST', false, true],
+    ['a.B/Get', '/a.B/Get', 'application/json', 'POST', false, true],
+    ['a.B/Get', '/a.B/Get', 'application/grpc', 'GET', false, true],
+    ['a.B/Get', '/a.B/get', 'application/grpc', 'POST', false, true],
+    ['a.B/Get', '/a.B/Get/', 'application/grpc', 'POST', false, true],
+    ['a.B/Get', '/x/a.B/Get', 'application/grpc', 'POST', false, true],
+    ['a.B/Get', '/a.B/Put', 'application/grpc', 'POST', false, false],
+    ['a.B/*', '/a.B/Put', 'application/grpc', 'POST', true, true],
+    ['a.*/Get', '/a.C/Get', 'application/grpc', 'POST', true, true],
+    ['a.B/*', '/a.Bc/Put', 'application/grpc', 'POST', false, false],
+  ])('%s on %s as %s by %s: %p to allow, %p to deny', (pattern, path, written, method, allow, deny) => {
+    expect(matches('grpc', [pattern], 'allow', path, type(written), undefined, method)).toBe(allow);
+    expect(matches('grpc', [pattern], 'deny', path, type(written), undefined, method)).toBe(deny);
+  });
+
+  test.each(['a.B', '/a.B/Get', 'a.B/Get/', 'a.B/', 'a B/Get'])('%j is no method', (pattern) => {
+    expect(httpPolicy.conditions['grpc']?.schema.safeParse([pattern]).success).toBe(false);
+  });
 });

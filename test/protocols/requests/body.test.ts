@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals';
+import { targetName } from '../../../services/core/model/ids.ts';
 import type { Header } from '../../../services/protocols/request.ts';
 import { bodyFault, bodyParameters } from '../../../services/protocols/requests/body.ts';
+
+const route = { target: targetName('billing'), prefix: '', basePath: '', kind: 'whole' } as const;
 
 const headers = (written: Readonly<Record<string, string>>): readonly Header[] =>
   Object.entries(written).map(([name, value]) => ({ name, value }));
@@ -15,7 +18,15 @@ test.each<[Readonly<Record<string, string>>, string, string | null]>([
   [{ 'content-type': 'application/json; charset=utf-16' }, '{}', 'unsupported'],
   [{ 'content-type': 'application/json; Charset="UTF-8"' }, '{}', null],
 ])('%j with body %j: %p', (written, body, reason) => {
-  expect(bodyFault(headers(written), Buffer.from(body), 64)?.reason ?? null).toBe(reason);
+  expect(bodyFault({ headers: headers(written), body: Buffer.from(body), route }, 64)?.reason ?? null).toBe(
+    reason,
+  );
+});
+
+test('what is forwarded as it comes has no length that the gateway knows', () => {
+  const streamed = { ...route, kind: 'streamed' } as const;
+  const sent = { headers: headers({ 'content-length': '10' }), body: Buffer.alloc(0), route: streamed };
+  expect(bodyFault(sent, 64)).toBeNull();
 });
 
 test('a body is shown when it is text, and bound by its bytes', () => {
