@@ -108,13 +108,16 @@ const incidental: ReadonlySet<string> = new Set([
 const isIncidental = (name: string): boolean =>
   incidental.has(name) || (name.startsWith('sec-') && name !== 'sec-websocket-protocol');
 
+/** Those that make it another request: an approval is bound to them, and rules may go by them. */
+export const counts = (name: string): boolean => !isOurs(name) && !isIncidental(name);
+
 /** Names of headers whose values are mostly secrets. */
 const secretName = /(?:key|token|secret|passw|credential|auth|session|signature)/;
 
 /** `name: value`, in the order of the names: what approvers read, and what the digest of a hold is over. */
 export function boundLines(headers: readonly Header[], overwritten: ReadonlySet<string>): readonly string[] {
   return headers
-    .filter(({ name }) => !isOurs(name) && !isIncidental(name) && !overwritten.has(name))
+    .filter(({ name }) => counts(name) && !overwritten.has(name))
     .map(({ name, value }) => `${name}: ${secretName.test(name) ? pseudonym(value) : value}`)
     .toSorted();
 }

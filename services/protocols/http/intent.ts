@@ -7,7 +7,7 @@ import { readPath } from '../requests/canonical-path.ts';
 import { readQuery } from '../requests/query.ts';
 import { type HttpEffect, methodOf, methods, type OpaqueReason, type RequestVerb } from './effect.ts';
 import { readGraphql } from './graphql-request.ts';
-import { boundLines, overrideAmong } from './headers.ts';
+import { boundLines, counts, overrideAmong } from './headers.ts';
 import type { JsonNode } from './json-text.ts';
 import { maxHeaders, maxRememberedIntents } from './limits.ts';
 import type { RequestBody } from './request-body.ts';
@@ -46,6 +46,7 @@ export class Intents {
     const override = overrideAmong(request.headers);
     const cookie = request.headers.some(({ name }) => name === 'cookie' || name === 'cookie2');
     const many = request.headers.length > maxHeaders;
+    const odd = request.headers.some(hasControls);
     const bodyKind = body.kind === 'unread' ? body.why : body.kind;
     const key = [
       request.target,
@@ -53,6 +54,7 @@ export class Intents {
       override ?? '',
       cookie,
       many,
+      odd,
       request.kind,
       bodyKind,
       text,
@@ -177,6 +179,9 @@ function verbOf({ kind, method, headers }: RequestText): RequestVerb | Unaccepta
   return methodOf(method) ?? refusal('unsupported', 'this method is not carried', `Use one of ${all}.`);
 }
 
+/** Envoy refuses CR, LF and NUL; servers differ on the other controls. */
+const hasControls = ({ value }: Header): boolean => /[^\t -~\x80-\xff]/.test(value);
+
 function faultOfHeaders(
   headers: readonly Header[],
   queryNames: readonly string[],
@@ -202,8 +207,7 @@ function faultOfHeaders(
       'Leave them out: the gateway brings the credential that the target wants.',
     );
   }
-  // Envoy refuses CR, LF and NUL; servers differ on the other controls.
-  if (headers.some(({ value }) => /[^\t -~\x80-\xff]/.test(value))) {
+  if (headers.some(hasControls)) {
     return refusal('unparsable', 'a header has a control character in it', 'Send visible characters.');
   }
   return null;
@@ -218,6 +222,7 @@ export const methodInForm: Unacceptable = refusal(
 function valuesByName(headers: readonly Header[]): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
   for (const { name, value } of headers) {
+    if (!counts(name)) continue;
     const known = values.get(name);
     if (known === undefined) values.set(name, [value]);
     else known.push(value);

@@ -7,6 +7,7 @@ import { asHttp, opaqueReasons, verbs } from './effect.ts';
 import { graphql } from './graphql-condition.ts';
 import type { OperationType } from './graphql-document.ts';
 import { grpc } from './grpc-condition.ts';
+import { counts } from './headers.ts';
 import { json } from './json-condition.ts';
 import { usesMaskedField } from './masked-use.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
@@ -91,9 +92,15 @@ const headerPatterns = valuePatterns.refine(
   { error: 'names of headers are written in lower case, and have no underscore in them' },
 );
 
+/** Requests that differ in others only are decided alike (intent.ts). */
+const countingHeaders = headerPatterns.refine((written) => Object.keys(written).every(counts), {
+  error:
+    'must name headers that say what is asked for: rules cannot go by how a client works (user-agent), nor by what is taken off (authorization, x-forwarded-*)',
+});
+
 /** As `query`: exactly once to allow, any of them to deny or hold. */
 const headers: EffectCondition = {
-  schema: headerPatterns,
+  schema: countingHeaders,
   compile(value: unknown, outcome: RuleOutcome) {
     const wanted = matchersOf(value);
     return (effect) =>

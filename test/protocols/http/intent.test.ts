@@ -68,6 +68,14 @@ test('a refusal is not remembered for a request without its cause, whatever thei
   expect(intentOf({ 'x-http-method': 'PUT' }).unacceptable).toMatchObject({ reason: 'unsupported' });
 });
 
+test('nor is one for a control character in a header that says nothing of the request', () => {
+  expect(intentOf({ 'x-same': '1', 'user-agent': 'a\x01b' }).unacceptable).toMatchObject({
+    reason: 'unparsable',
+  });
+  expect(intentOf({ 'x-same': '1', 'user-agent': 'ab' }).unacceptable).toBeNull();
+  expect(intentOf({ 'x-same': '1', 'user-agent': 'a\x01b' }).unacceptable).not.toBeNull();
+});
+
 test('a target that has moved is another version of what is touched', () => {
   const versions = (authority: string) => intentOf({}, '/x', 'GET', authority).versions;
   expect(versions('billing.internal')).toEqual(['billing@billing.internal']);

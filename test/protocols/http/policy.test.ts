@@ -176,3 +176,10 @@ describe('grpc', () => {
     expect(httpPolicy.conditions['grpc']?.schema.safeParse([pattern]).success).toBe(false);
   });
 });
+
+test.each(['user-agent', 'authorization', 'x-forwarded-for', 'x-request-id', 'sec-fetch-mode'])(
+  'no rule goes by %s: requests that differ in it alone are decided once',
+  (name) => {
+    expect(httpPolicy.conditions['headers']?.schema.safeParse({ [name]: 'x' }).success).toBe(false);
+  },
+);
