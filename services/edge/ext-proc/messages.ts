@@ -132,17 +132,18 @@ function stringValue(reader: WireReader): string | null {
   return text;
 }
 
-const appendIfExists = 0;
-const overwriteIfExists = 2;
+const overwriteIfExists = numberField(3, 2);
+/** google.protobuf.BoolValue. */
+const append = bytesField(2, numberField(1, 1));
 
 /** envoy.config.core.v3.HeaderValueOption: the first of a name takes the place of what is there, the others are added. */
 function headerOptions(headers: readonly Header[]): readonly Buffer[] {
   const seen = new Set<string>();
   return headers.map(({ name, value }) => {
-    const action = seen.has(name) ? appendIfExists : overwriteIfExists;
-    seen.add(name);
     const header = message(latin1Field(1, name), latin1Field(3, value));
-    return message(bytesField(1, header), numberField(3, action));
+    const how = seen.has(name) ? append : overwriteIfExists;
+    seen.add(name);
+    return message(bytesField(1, header), how);
   });
 }
 
