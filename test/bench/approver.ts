@@ -13,7 +13,7 @@ export class Approver {
   }
 
   /** Logged in for as long as a token lasts: ten minutes. */
-  static async logIn(gateway: TestGateway, person: string): Promise<Approver> {
+  static async logIn(gateway: Pick<TestGateway, 'issuer' | 'configFile'>, person: string): Promise<Approver> {
     // The CLI's own way to be given a token.
     process.env['SALLYPORT_TOKEN'] = gateway.issuer.mintConsole(person, { groups: ['oncall'] });
     return new Approver(await GatewayClient.open({ config: gateway.configFile }));

@@ -1,6 +1,7 @@
 import type { Load } from '../load.ts';
 import { connections, tokens } from './connections.ts';
 import { holds } from './holds.ts';
+import { httpHolds } from './http-holds.ts';
 import { idle } from './idle-sessions.ts';
 import { single, singlePrepared } from './latency.ts';
 import { rows, rowsDetect } from './rows.ts';
@@ -10,5 +11,5 @@ import { distinct, prepared, simple } from './statements.ts';
 /** In the order in which they are run: the last one starts the gateway again. */
 export const loads: readonly Load[] = [
   ...[simple, prepared, distinct, single, singlePrepared, rows, rowsDetect],
-  ...[connections, tokens, rules, holds, idle],
+  ...[connections, tokens, rules, holds, httpHolds, idle],
 ];
