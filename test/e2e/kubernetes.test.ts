@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { root, start } from '../console/cli.ts';
 import { envoyBinary } from '../servers/envoy.ts';
 import { KubernetesGateway } from './kubernetes-gateway.ts';
 
@@ -260,6 +263,42 @@ describe('kubectl', () => {
     expect(shown.stdout).not.toContain('- settings in dev');
     await gateway.cli(['holds', 'approve', hold, '--reason', 'fine', '--yes']);
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe('sallyport kubeconfig', () => {
+  test('prints one by which kubectl asks sallyport for its token', async () => {
+    const made = await gateway.cli([
+      ...['kubeconfig', 'dev', '--server', `https://127.0.0.1:${gateway.securePort}`, '--namespace', 'dev'],
+      ...['--ca', join(gateway.folder, 'listener-ca.pem')],
+    ]);
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const file = join(gateway.folder, 'printed.kubeconfig');
+    await writeFile(file, made.stdout);
+    const env = {
+      KUBECONFIG: file,
+      KUBECACHEDIR: join(gateway.folder, 'cache-2'),
+      HOME: gateway.folder,
+      PATH: `${join(root, 'bin')}:${process.env['PATH']}`,
+      SALLYPORT_ACCESS_TOKEN: gateway.issuer.mint(),
+    };
+    const pods = await start(gateway.cluster.kubectlPath, ['get', 'pods'], { env }).finished;
+    expect(pods).toMatchObject({ status: 0, stderr: '' });
+    expect(pods.stdout).toMatch(/^web-0 /m);
+    const without = await start(gateway.cluster.kubectlPath, ['get', 'pods'], {
+      env: { ...env, SALLYPORT_ACCESS_TOKEN: '' },
+    }).finished;
+    expect(without.stderr).toContain('There is no access token.');
+  });
+
+  test('says what it wants', async () => {
+    const unknown = await gateway.cli(['kubeconfig', 'prod', '--server', 'https://gateway.example']);
+    expect(unknown).toMatchObject({ status: 2, stdout: '' });
+    expect(unknown.stderr).toContain('The config has no target "prod"');
+    const nowhere = await gateway.cli(['kubeconfig', 'dev']);
+    expect(nowhere.stderr).toContain('Say it with --server');
+    const plain = await gateway.cli(['kubeconfig', 'dev', '--server', 'http://gateway.example']);
+    expect(plain.stderr).toContain('is no address of a gateway');
   });
 });
 

@@ -61,6 +61,16 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Tell whom the gateway takes you for',
     load: () => import('./commands/whoami.ts'),
   },
+  {
+    words: 'token',
+    summary: 'Print the access token for targets',
+    load: () => import('./commands/token.ts'),
+  },
+  {
+    words: 'kubeconfig',
+    summary: 'Print a kubeconfig that leads through the gateway',
+    load: () => import('./commands/kubeconfig.ts'),
+  },
   { words: 'logout', summary: 'Forget the token', load: () => import('./commands/logout.ts') },
   { words: 'status', summary: 'Tell how the gateway is', load: () => import('./commands/status.ts') },
   {

@@ -28,3 +28,6 @@ export const maxShownBlankLines = 2;
 
 /** An anchor or key file. An anchor has 400 bytes; who keeps one an hour has 3.5 MB after a year. */
 export const maxProofFileBytes = 64 * 1024 * 1024;
+
+/** A PEM file of CAs; a system's whole store is some 250 KiB. */
+export const maxCaFileBytes = 1024 * 1024;
