@@ -41,6 +41,7 @@ async function problemsOf(files: Readonly<Record<string, string>>): Promise<stri
     SHOP_DB_PASSWORD: 'unused',
     BILLING_API_TOKEN: 'unused',
     CLUSTER_TOKEN: 'unused',
+    PROD_CLUSTER_TOKEN: 'unused',
     REDIS_URL: 'rediss://redis.example.com:6379',
   };
   const { stdout } = await sallyport(['check', '-c', 'sallyport.yaml'], { cwd: made, env });
@@ -56,6 +57,7 @@ targets:
   - {name: shop-eu, protocol: postgres, host: db.example.com, database: shop, user: sallyport}
   - {name: billing, protocol: http, url: https://billing.example.com}
   - {name: cluster, protocol: kubernetes, server: https://cluster.example.com, credential: {token: env:CLUSTER_TOKEN}}
+  - {name: prod, protocol: kubernetes, server: https://prod.example.com, credential: {token: env:PROD_CLUSTER_TOKEN}}
 policies: [${file}]
 `;
 

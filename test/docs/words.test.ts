@@ -12,6 +12,7 @@ import { principalPatternSchema, ruleKeys } from '../../services/core/policy/sch
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';
 import { httpPolicy } from '../../services/protocols/http/policy.ts';
 import { problemAnswer } from '../../services/protocols/http/problem.ts';
+import { powers } from '../../services/protocols/kubernetes/effect.ts';
 import { kubernetesPolicy } from '../../services/protocols/kubernetes/policy.ts';
 import { postgresPolicy } from '../../services/protocols/postgres/policy.ts';
 import { opaqueReasons, verbs } from '../../services/protocols/postgres/sql/analysis.ts';
@@ -36,6 +37,7 @@ test('there is a page for each kind of user', () => {
     'docs/agents.md',
     'docs/approvals.md',
     'docs/exec.md',
+    'docs/kubernetes.md',
     'docs/operations.md',
     'docs/performance.md',
     'docs/platform.md',
@@ -120,6 +122,20 @@ test('exec.md has all effects of streams and all reasons for which one is opaque
   const told = named('docs/exec.md');
   const words = ['exec', 'interactive', 'attach', 'port-forward', ...kubernetesPolicy.opaqueReasons];
   expect(words.filter((word) => !told.has(word))).toEqual([]);
+});
+
+describe('kubernetes.md', () => {
+  test.each([
+    ['verbs', kubernetesPolicy.verbs],
+    ['conditions', Object.keys(kubernetesPolicy.conditions)],
+  ])('has all %s', (_, words) => {
+    const told = named('docs/kubernetes.md');
+    expect(words.filter((word) => !told.has(word))).toEqual([]);
+  });
+
+  test('has all powers', () => {
+    expect(powers.filter((power) => !page('docs/kubernetes.md').codes.includes(power))).toEqual([]);
+  });
 });
 
 test('performance.md has the loads that there are', () => {

@@ -28,6 +28,7 @@ const environment = {
   RESTORE_DB_PASSWORD: 'unused',
   BILLING_API_TOKEN: 'unused',
   TICKETS_API_KEY: 'unused',
+  PROD_CLUSTER_TOKEN: 'unused',
   REDIS_URL: 'rediss://gateway:unused@redis.example.com:6379',
 };
 

@@ -36,6 +36,7 @@ const onTestServer = (targets: number): readonly Change[] =>
 
 test.each([
   ['http-agents'],
+  ['kubernetes-agents'],
   ['policy-in-typescript'],
   ['postgres-agents'],
   ['postgres-dump'],
@@ -53,6 +54,7 @@ test.each([
 test('every example is checked here', async () => {
   expect(await exampleNames()).toEqual([
     'http-agents',
+    'kubernetes-agents',
     'policy-in-typescript',
     'postgres-agents',
     'postgres-dump',
@@ -103,6 +105,34 @@ describe('http-agents', () => {
     ['tickets', 'DELETE /api/tickets/7', { decision: 'hold', rule: 'ticket-agents/close' }],
   ])('%s: %s', async (target, request, expected) => {
     expect(await explain(example, { who: agent, sql: request, target, expected })).toMatchObject(expected);
+  });
+});
+
+describe('kubernetes-agents', () => {
+  let example: Example;
+  beforeAll(async () => {
+    example = await Example.copy('kubernetes-agents');
+  });
+  afterAll(() => example[Symbol.asyncDispose]());
+
+  const noRule = { decision: 'deny', rule: null, reason: 'no-rule' };
+  const allowed = { decision: 'allow', rule: 'shop-agents/look' };
+  test.each<[request: string, expected: Readonly<Record<string, unknown>>]>([
+    ['GET /apis/apps/v1', { decision: 'allow', rule: 'shop-agents/find-out' }],
+    ['GET /api/v1/namespaces/shop/pods?watch=1', allowed],
+    ['GET /api/v1/namespaces/shop/pods/web-0/log', allowed],
+    ['GET /apis/apps/v1/namespaces/shop/deployments/web', allowed],
+    ['GET /api/v1/namespaces/shop/secrets/shop-database', allowed],
+    ['GET /api/v1/pods', noRule],
+    ['GET /api/v1/namespaces/hr/pods', noRule],
+    ['GET /apis/metrics.k8s.io/v1beta1/namespaces/shop/pods', noRule],
+    ['POST /api/v1/namespaces/shop/serviceaccounts/default/token', noRule],
+    ['POST /api/v1/namespaces/shop/pods/web-0/exec?command=ls', { decision: 'deny', reason: 'unsupported' }],
+    ['GET /api/v1/namespaces/shop//pods', { decision: 'deny', reason: 'unparsable' }],
+  ])('%s', async (request, expected) => {
+    expect(await explain(example, { who: agent, sql: request, target: 'prod', expected })).toMatchObject(
+      expected,
+    );
   });
 });
 
