@@ -163,6 +163,8 @@ describe('kubectl port-forward', () => {
     const port = await freePort();
     const refused = await gateway.kubectl(['port-forward', 'web-0', `${port}:${gateway.port}`]);
     expect(refused.status).toBe(1);
+    // kubectl tries again by SPDY, and prints what it is told then.
+    expect(refused.stderr).toContain('(unread-stream), and no rule allows that');
     await gateway.replacePolicy(forwarding);
     const forward = await gateway.startKubectl(['port-forward', 'web-0', `${port}:${gateway.port}`]);
     await forward.until(/Forwarding from 127/);

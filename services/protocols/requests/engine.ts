@@ -135,13 +135,16 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const intent = this.#intentOf(routed, target);
       const asked = { request: routed, target, session, intent, trace, startedAtMs };
       const complete = this.#completion(asked);
-      if (complete === null) return await this.#decide(asked, hungUp);
-      // Nothing is asked of the target for somebody who may not do it in any case.
-      const refusal = session.gate.refuseAlways(intent);
-      if (refusal !== null) {
-        trace?.end(null);
-        return this.#refused(routed, intent, refusal, {});
+      const isUnderstood = intent.effects.length > 0 || intent.opaque.length > 0;
+      if (complete !== null || (intent.unacceptable !== null && isUnderstood)) {
+        // For somebody who may not do it in any case nothing is asked of the target, and how it ought to be sent is of no help.
+        const refusal = session.gate.refuseAlways({ ...intent, unacceptable: null });
+        if (refusal !== null) {
+          trace?.end(null);
+          return this.#refused(routed, intent, refusal, {});
+        }
       }
+      if (complete === null) return await this.#decide(asked, hungUp);
       return await this.#decide({ ...asked, intent: await complete() }, hungUp);
     } finally {
       session.leave();
