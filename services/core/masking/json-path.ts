@@ -1,12 +1,16 @@
 /** Where in a JSON document masked values stand: `users[*].email`, `**.ssn`, `metadata.annotations."a.b/c"`. */
 import { maxKnownKeys, maxPathSegments } from './limits.ts';
 
-type Segment = { readonly kind: 'any-depth' } | { readonly kind: 'name'; matches(name: string): boolean };
+/** Any number of levels, a name that stands as it is, or a pattern with stars. */
+export type PathSegment =
+  | { readonly kind: 'any-depth' }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'glob'; readonly glob: string };
 
 /** A path as it is written in a policy, once it has been read. */
 export interface JsonPath {
   readonly text: string;
-  readonly segments: readonly Segment[];
+  readonly segments: readonly PathSegment[];
 }
 
 /** One name, quoted or plain, with what says that a list of it is meant. */
@@ -23,7 +27,7 @@ const leadingList = /^(?:\[\*?\])+(?:\.|$)/;
  */
 export function parseJsonPath(text: string): JsonPath | { readonly fault: string } {
   const wanted = 'write names with dots between, as in users[*].email or **.email';
-  const segments: Segment[] = [];
+  const segments: PathSegment[] = [];
   let rest = text.replace(leadingList, '');
   while (rest !== '') {
     const found = written.exec(rest);
@@ -31,7 +35,7 @@ export function parseJsonPath(text: string): JsonPath | { readonly fault: string
     const [whole, quoted, plain = ''] = found;
     if (whole.endsWith('.') && whole.length === rest.length)
       return { fault: `"${text}" ends in a dot; ${wanted}` };
-    segments.push(quoted === undefined ? plainSegment(plain) : quotedSegment(quoted));
+    segments.push(quoted === undefined ? plainSegment(plain) : { kind: 'name', name: unescaped(quoted) });
     rest = rest.slice(whole.length);
   }
   if (segments.length === 0) return { fault: `"${text}" names no field; ${wanted}` };
@@ -41,16 +45,17 @@ export function parseJsonPath(text: string): JsonPath | { readonly fault: string
   return { text, segments };
 }
 
-const plainSegment = (name: string): Segment =>
-  name === '**' ? { kind: 'any-depth' } : { kind: 'name', matches: globMatcher(name) };
+const unescaped = (quoted: string): string => quoted.replaceAll(/\\(.)/g, '$1');
 
-function quotedSegment(quoted: string): Segment {
-  const name = quoted.replaceAll(/\\(.)/g, '$1');
-  return { kind: 'name', matches: (other) => other === name };
+function plainSegment(name: string): PathSegment {
+  if (name === '**') return { kind: 'any-depth' };
+  return name.includes('*') ? { kind: 'glob', glob: name } : { kind: 'name', name };
 }
 
+const nameMatcher = (segment: Exclude<PathSegment, { kind: 'any-depth' }>): ((name: string) => boolean) =>
+  segment.kind === 'glob' ? globMatcher(segment.glob) : (name) => name === segment.name;
+
 function globMatcher(glob: string): (name: string) => boolean {
-  if (!glob.includes('*')) return (name) => name === glob;
   const [first = '', ...rest] = glob.split('*');
   const last = rest.pop() ?? '';
   return (name) => {
@@ -89,7 +94,12 @@ type Position = readonly [rule: number, segment: number];
 export function compilePaths<Mask>(rules: readonly Rule<Mask>[]): PathNode<Mask> {
   const nodes = new Map<string, PathNode<Mask>>();
 
-  const segmentOf = ([rule, segment]: Position): Segment | undefined => rules[rule]?.path.segments[segment];
+  /** Null is any depth. */
+  const steps = rules.map(({ path }) =>
+    path.segments.map((segment) => (segment.kind === 'any-depth' ? null : nameMatcher(segment))),
+  );
+  const stepAt = ([rule, segment]: Position): ((name: string) => boolean) | null | undefined =>
+    steps[rule]?.[segment];
 
   /** `**` may also stand for no level at all. */
   const closed = (positions: readonly Position[]): readonly Position[] => {
@@ -97,7 +107,7 @@ export function compilePaths<Mask>(rules: readonly Rule<Mask>[]): PathNode<Mask>
     const add = (position: Position): void => {
       if (all.has(String(position))) return;
       all.set(String(position), position);
-      if (segmentOf(position)?.kind === 'any-depth') add([position[0], position[1] + 1]);
+      if (stepAt(position) === null) add([position[0], position[1] + 1]);
     };
     positions.forEach(add);
     return [...all.values()].toSorted((left, right) => left[0] - right[0] || left[1] - right[1]);
@@ -105,10 +115,10 @@ export function compilePaths<Mask>(rules: readonly Rule<Mask>[]): PathNode<Mask>
 
   const next = (positions: readonly Position[], key: string): readonly Position[] =>
     positions.flatMap((position): Position[] => {
-      const segment = segmentOf(position);
-      if (segment === undefined) return [];
-      if (segment.kind === 'any-depth') return [position];
-      return segment.matches(key) ? [[position[0], position[1] + 1]] : [];
+      const step = stepAt(position);
+      if (step === undefined) return [];
+      if (step === null) return [position];
+      return step(key) ? [[position[0], position[1] + 1]] : [];
     });
 
   const nodeOf = (from: readonly Position[]): PathNode<Mask> => {
@@ -116,11 +126,11 @@ export function compilePaths<Mask>(rules: readonly Rule<Mask>[]): PathNode<Mask>
     const name = positions.join(' ');
     let node = nodes.get(name);
     if (node === undefined) {
-      const ended = positions.find((position) => segmentOf(position) === undefined);
+      const ended = positions.find((position) => stepAt(position) === undefined);
       const known = new Map<string, PathNode<Mask>>();
       node = {
         mask: (ended === undefined ? undefined : rules[ended[0]]?.mask) ?? null,
-        dead: positions.every((position) => segmentOf(position) === undefined),
+        dead: positions.every((position) => stepAt(position) === undefined),
         step(key) {
           let below = known.get(key);
           if (below === undefined) {

@@ -3,48 +3,22 @@
  * array belong to the field that holds it.
  */
 
+import { type JsonPath, type PathSegment, parseJsonPath } from '../../core/masking/json-path.ts';
 import { InvariantError } from '../../core/model/errors.ts';
 import { globMatcher } from '../requests/glob.ts';
 import type { JsonNode } from './json-text.ts';
-import { maxFieldPathParts } from './limits.ts';
 
-/** A name that stands as it is, a pattern with stars, or any number of levels. */
-type Part =
-  | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'glob'; readonly glob: string }
-  | { readonly kind: 'any-depth' };
+export type FieldPath = JsonPath;
+type Part = Exclude<PathSegment, { kind: 'any-depth' }>;
 
-export interface FieldPath {
-  readonly parts: readonly Part[];
-}
-
-/** One name, quoted or plain, and what says that an array of it is meant. */
-const written = /^(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<plain>[^".[\]]+))(?:\[\*?\])*(?:\.|$)/;
-/** An array at the top: `[*].sku`. */
-const leadingArray = /^(?:\[\*?\])+(?:\.|$)/;
-
-/** @returns what is wrong with it, in a sentence, when it is no path */
+/** @returns what is wrong with it, in a sentence, when it is no path that a rule can be about */
 export function parseFieldPath(text: string): FieldPath | { readonly fault: string } {
-  const wanted = 'write names with dots between, as in items[*].sku or **.ssn';
-  const parts: Part[] = [];
-  let rest = text.replace(leadingArray, '');
-  while (rest !== '') {
-    const found = written.exec(rest);
-    if (found === null || (found[0].endsWith('.') && found[0].length === rest.length)) {
-      return { fault: `"${text}" is no path into JSON; ${wanted}` };
-    }
-    const { quoted, plain = '' } = found.groups ?? {};
-    parts.push(quoted === undefined ? plainPart(plain) : { kind: 'name', name: unescaped(quoted) });
-    rest = rest.slice(found[0].length);
-  }
-  if (parts.length === 0) return { fault: `"${text}" names no field; ${wanted}` };
-  if (parts.length > maxFieldPathParts) {
-    return { fault: `"${text}" has more than ${maxFieldPathParts} parts; ${wanted}` };
-  }
-  if (parts.filter(({ kind }) => kind === 'any-depth').length > 1) {
+  const path = parseJsonPath(text);
+  if ('fault' in path) return path;
+  if (path.segments.filter(({ kind }) => kind === 'any-depth').length > 1) {
     return { fault: `"${text}" has ** twice, and once is enough to find a field at any depth` };
   }
-  return { parts };
+  return path;
 }
 
 /** @throws InvariantError when it is none: the schemas of conditions refuse such */
@@ -54,28 +28,24 @@ export function fieldPath(text: string): FieldPath {
   return path;
 }
 
-const unescaped = (quoted: string): string => quoted.replaceAll(/\\(.)/gs, '$1');
-
-function plainPart(name: string): Part {
-  if (name === '**') return { kind: 'any-depth' };
-  return name.includes('*') ? { kind: 'glob', glob: name } : { kind: 'name', name };
-}
-
-/** Whether the path names this place exactly. */
-export function matchesNames({ parts }: FieldPath, names: readonly string[]): boolean {
-  const deep = parts.findIndex(({ kind }) => kind === 'any-depth');
-  const before = deep < 0 ? parts : parts.slice(0, deep);
-  const after = deep < 0 ? [] : parts.slice(deep + 1);
-  if (deep < 0 ? names.length !== before.length : names.length < before.length + after.length) return false;
-  const matches = (part: Part, name: string | undefined): boolean => {
-    if (part.kind === 'any-depth' || name === undefined) return false;
-    return part.kind === 'name' ? part.name === name : globMatcher(part.glob)(name);
+/** Whether the path names a place exactly. */
+export function namesOf({ segments }: FieldPath): (place: readonly string[]) => boolean {
+  const deep = segments.findIndex(({ kind }) => kind === 'any-depth');
+  const matchers = segments.flatMap((each) => (each.kind === 'any-depth' ? [] : [exactMatcher(each)]));
+  const before = deep < 0 ? matchers : matchers.slice(0, deep);
+  const after = deep < 0 ? [] : matchers.slice(deep);
+  return (place) => {
+    if (deep < 0 ? place.length !== before.length : place.length < matchers.length) return false;
+    const end = place.slice(place.length - after.length);
+    return (
+      before.every((matches, index) => matches(place[index] ?? '')) &&
+      after.every((matches, index) => matches(end[index] ?? ''))
+    );
   };
-  return (
-    before.every((part, index) => matches(part, names[index])) &&
-    after.every((part, index) => matches(part, names[names.length - after.length + index]))
-  );
 }
+
+const exactMatcher = (part: Part): ((name: string) => boolean) =>
+  part.kind === 'glob' ? globMatcher(part.glob) : (name) => name === part.name;
 
 /**
  * All that servers fold when they look for a field: case (Go, Jackson, .NET; Go even ſ and K), and `user_id` for `userId` (protobuf's JSON,
@@ -85,35 +55,47 @@ const loose = (name: string): string =>
   name.normalize('NFKC').toUpperCase().toLowerCase().replaceAll(/[_-]/g, '');
 
 type Members = ReadonlyMap<string, JsonNode>;
+
+/** Members by their loose names. Many rules look at one body, which may have many members. */
+const looseMembers = new WeakMap<Members, ReadonlyMap<string, readonly (readonly [string, JsonNode])[]>>();
+
+function looselyNamed(members: Members): ReadonlyMap<string, readonly (readonly [string, JsonNode])[]> {
+  let known = looseMembers.get(members);
+  if (known === undefined) {
+    known = Map.groupBy(members, ([name]) => loose(name));
+    looseMembers.set(members, known);
+  }
+  return known;
+}
+
+/** Members that a server could take for the one that is named, or for one of them. */
+function alikeOf(part: Part): (members: Members) => readonly (readonly [string, JsonNode])[] {
+  if (part.kind === 'name') {
+    const wanted = loose(part.name);
+    return (members) => looselyNamed(members).get(wanted) ?? [];
+  }
+  const matches = globMatcher(loose(part.glob));
+  return (members) => [...looselyNamed(members)].flatMap(([name, alike]) => (matches(name) ? alike : []));
+}
+
 /** The members that a part of the path is about; null when that is not certain. */
 type Step = (members: Members, wanted: boolean) => readonly JsonNode[] | null;
 
-const exactStep = (part: Exclude<Part, { kind: 'any-depth' }>): Step => {
-  const matches = part.kind === 'name' ? (name: string) => name === part.name : globMatcher(part.glob);
-  const alike = looseMatcher(part);
+const exactStep = (part: Part): Step => {
+  const matches = exactMatcher(part);
+  const alike = alikeOf(part);
   return (members, wanted) => {
-    const found: JsonNode[] = [];
-    for (const [name, value] of members) {
-      if (matches(name)) found.push(value);
-      else if (alike(name)) return null;
-    }
-    return wanted && part.kind === 'name' && found.length === 0 ? null : found;
+    const found = alike(members);
+    if (found.some(([name]) => !matches(name))) return null;
+    if (wanted && part.kind === 'name' && found.length === 0) return null;
+    return found.map(([, value]) => value);
   };
 };
 
-const looseStep = (part: Exclude<Part, { kind: 'any-depth' }>): Step => {
-  const alike = looseMatcher(part);
-  return (members) => [...members].filter(([name]) => alike(name)).map(([, value]) => value);
+const looseStep = (part: Part): Step => {
+  const alike = alikeOf(part);
+  return (members) => alike(members).map(([, value]) => value);
 };
-
-function looseMatcher(part: Exclude<Part, { kind: 'any-depth' }>): (name: string) => boolean {
-  if (part.kind === 'glob') {
-    const matches = globMatcher(loose(part.glob));
-    return (name) => matches(loose(name));
-  }
-  const wanted = loose(part.name);
-  return (name) => loose(name) === wanted;
-}
 
 /** The values at a path, arrays among them; null when some are not certain. */
 export type Finder = (document: JsonNode) => readonly JsonNode[] | null;
@@ -127,8 +109,8 @@ export const possibleValues = (path: FieldPath): ((document: JsonNode) => readon
   return (document) => find(document) ?? [];
 };
 
-function finder({ parts }: FieldPath, stepOf: typeof exactStep): Finder {
-  const steps = parts.map((part) => (part.kind === 'any-depth' ? null : stepOf(part)));
+function finder({ segments }: FieldPath, stepOf: typeof exactStep): Finder {
+  const steps = segments.map((each) => (each.kind === 'any-depth' ? null : stepOf(each)));
   return (document) => {
     const found: JsonNode[] = [];
     return collect(steps, document, 0, true, found) ? found : null;

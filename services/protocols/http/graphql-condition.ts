@@ -4,7 +4,7 @@ import type { RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition } from '../protocol.ts';
 import { globMatcher } from '../requests/glob.ts';
 import { asHttp } from './effect.ts';
-import { type FieldPath, fieldPath, matchesNames, parseFieldPath } from './field-path.ts';
+import { fieldPath, namesOf, parseFieldPath } from './field-path.ts';
 import { compileFieldValues, fieldValues } from './field-values.ts';
 import { type GraphqlField, operationTypes, type SelectedFields } from './graphql-document.ts';
 
@@ -68,7 +68,7 @@ function fieldTests(
     );
   }
   if (fields !== undefined) {
-    const paths = fields.map(fieldPath);
+    const paths = fields.map((text) => namesOf(fieldPath(text)));
     const test = sure ? isCovered : isTouched;
     tests.push(({ name, below }) => test(paths, [name], below));
   }
@@ -79,11 +79,13 @@ function fieldTests(
   return tests;
 }
 
-const isNamed = (paths: readonly FieldPath[], place: readonly string[]): boolean =>
-  paths.some((path) => matchesNames(path, place));
+type Names = (place: readonly string[]) => boolean;
+
+const isNamed = (paths: readonly Names[], place: readonly string[]): boolean =>
+  paths.some((names) => names(place));
 
 /** Each field without others below it stands, or is below one that stands, in the list. */
-function isCovered(paths: readonly FieldPath[], place: readonly string[], below: SelectedFields): boolean {
+function isCovered(paths: readonly Names[], place: readonly string[], below: SelectedFields): boolean {
   if (isNamed(paths, place)) return true;
   // The name of a type that is asked for in any case.
   if (below.size === 0) return place.length > 1 && place.at(-1) === '__typename';
@@ -91,5 +93,5 @@ function isCovered(paths: readonly FieldPath[], place: readonly string[], below:
 }
 
 /** Some field stands in the list. */
-const isTouched = (paths: readonly FieldPath[], place: readonly string[], below: SelectedFields): boolean =>
+const isTouched = (paths: readonly Names[], place: readonly string[], below: SelectedFields): boolean =>
   isNamed(paths, place) || [...below].some(([name, fields]) => isTouched(paths, [...place, name], fields));

@@ -14,8 +14,14 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
-import type { JsonNode } from './json-text.ts';
-import { maxGraphqlDepth, maxGraphqlEffects, maxGraphqlFields, maxGraphqlTokens } from './limits.ts';
+import { type JsonNode, valuesIn } from './json-text.ts';
+import {
+  maxGraphqlDepth,
+  maxGraphqlEffects,
+  maxGraphqlFields,
+  maxGraphqlTokens,
+  maxJsonValues,
+} from './limits.ts';
 
 /** What `operations` in a policy can name. `introspection` is a query for the schema itself. */
 export const operationTypes = ['query', 'mutation', 'subscription', 'introspection'] as const;
@@ -64,6 +70,8 @@ class DocumentReader {
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   readonly #variables: Variables;
   #fields = 0;
+  /** Values of variables, as often as they are used: a rule looks at each. */
+  #variableValues = 0;
 
   constructor({ definitions }: DocumentNode, variables: Variables) {
     const operations: OperationDefinitionNode[] = [];
@@ -87,6 +95,7 @@ class DocumentReader {
   #fieldsOf(operation: OperationDefinitionNode): readonly GraphqlField[] {
     const defaults = new Map<string, JsonNode>();
     for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+      if (defaults.has(variable.name.value)) throw new Unreadable('a variable is there twice');
       if (defaultValue !== undefined)
         defaults.set(variable.name.value, this.#value(defaultValue, defaults) ?? absent);
     }
@@ -186,10 +195,13 @@ class DocumentReader {
   #value(value: ValueNode, defaults: ReadonlyMap<string, JsonNode>): JsonNode | null {
     this.#count();
     switch (value.kind) {
-      case Kind.VARIABLE:
-        return this.#variables === null
-          ? null
-          : (this.#variables.get(value.name.value) ?? defaults.get(value.name.value) ?? absent);
+      case Kind.VARIABLE: {
+        if (this.#variables === null) return null;
+        const node = this.#variables.get(value.name.value) ?? defaults.get(value.name.value) ?? absent;
+        this.#variableValues += valuesIn(node);
+        if (this.#variableValues > maxJsonValues) throw new Unreadable('too much in its variables');
+        return node;
+      }
       case Kind.INT:
       case Kind.FLOAT:
         return { kind: 'number', text: value.value };

@@ -50,6 +50,14 @@ const escapes: Readonly<Record<string, string>> = {
   ...{ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' },
 };
 
+/** How many values there are, itself and those within it. */
+export function valuesIn(node: JsonNode): number {
+  const below = node.kind === 'array' ? node.items : node.kind === 'object' ? node.members.values() : [];
+  let count = 1;
+  for (const each of below) count += valuesIn(each);
+  return count;
+}
+
 class Reader {
   readonly #text: string;
   #at = 0;

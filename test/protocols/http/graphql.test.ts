@@ -236,3 +236,12 @@ describe('where it stands in a request', () => {
     expect(matches({ operations: ['mutation'] }, 'deny', intent)).toBe(mayMutate);
   });
 });
+
+test('what is large is not looked at again for each field that uses it', () => {
+  const uses = Array.from({ length: 100 }, (_, at) => `a${at}: f(in: $v)`).join(' ');
+  const asked = (values: number) =>
+    asking(`query($v: X) { ${uses} }`, { variables: { v: Array(values).fill(1) } });
+  expect(matches({ operations: ['query'] }, 'allow', asked(100))).toBe(true);
+  expect(matches({ operations: ['query'] }, 'allow', asked(10_000))).toBe(false);
+  expect(matches({ operations: ['mutation'] }, 'deny', asked(10_000))).toBe(true);
+});

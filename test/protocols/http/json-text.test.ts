@@ -94,7 +94,7 @@ describe('what is one document', () => {
     ['{"a":1/**/}', 'is not JSON'],
     ['['.repeat(65) + ']'.repeat(65), 'is nested deeper than 64 levels'],
     ['['.repeat(1_000_000), 'is nested deeper than 64 levels'],
-    [`[${'0,'.repeat(100_000)}0]`, 'has more than 100000 values'],
+    [`[${'0,'.repeat(20_000)}0]`, 'has more than 20000 values'],
   ])('%.40j: %s', (text, fault) => {
     expect(read(text)).toEqual({ fault });
   });
