@@ -221,3 +221,71 @@ test('what went through is in the transcript, and how it ended in the trail', as
   expect(replayed.stdout).toContain('would run: seq 41 43');
   expect(replayed.stdout).toMatch(/^42$/m);
 });
+
+describe('clients of their own making', () => {
+  const upgrade = (command: string, headers: readonly string[] = []): Promise<string> => {
+    const request = [
+      `GET /k8s/dev/api/v1/namespaces/dev/pods/web-0/exec?${command} HTTP/1.1`,
+      'Host: x',
+      `Authorization: Bearer ${gateway.issuer.mint()}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      ...headers,
+      '',
+      '',
+    ].join('\r\n');
+    return new Promise((resolve, reject) => {
+      let text = '';
+      const socket = createConnection({ host: '127.0.0.1', port: gateway.port });
+      socket.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+        // Said in the stream; a client that answers the closing handshake would end it.
+        if (text.includes('"code":403')) socket.destroy();
+      });
+      socket.once('error', reject).once('close', () => resolve(text));
+      socket.write(request);
+    });
+  };
+  const key = `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`;
+  const v5 = 'Sec-WebSocket-Protocol: v5.channel.k8s.io';
+  const close = 'Connection: close';
+
+  test.each([
+    ['no subprotocol', 'command=ls', [key, close], /no subprotocol that is carried/],
+    [
+      'one with a token in it',
+      'command=ls',
+      [key, 'Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.eA, v5.channel.k8s.io', close],
+      /a token stands in/,
+    ],
+    ['no command', 'stdout=true', [key, v5, close], /no command is named/],
+    ['a parameter that is not known', 'command=ls&stdin=maybe', [key, v5, close], /the parameter stdin/],
+    ['a parameter twice', 'command=ls&tty=true&tty=false', [key, v5, close], /the parameter tty/],
+    ['two containers', 'command=ls&container=a&container=b', [key, v5, close], /the parameter container/],
+    ['a token in the query', 'command=ls&access_token=x', [key, v5, close], /a token stands in the query/],
+  ] as const)('%s', async (_name, query, headers, expected) => {
+    const answer = await upgrade(query, headers);
+    expect(answer).toMatch(/^HTTP\/1\.1 4/);
+    expect(answer).toMatch(expected);
+  });
+
+  test('argv in its order, of which all counts', async () => {
+    const answer = await upgrade('command=sh&command=-c&command=rm%20x&command=ls', [key, v5]);
+    expect(answer).toMatch(/^HTTP\/1\.1 101/);
+    expect(answer).toContain('Nothing is deleted by exec.');
+  });
+
+  test('a handshake that is none leaves nothing behind', async () => {
+    const answer = await upgrade('command=sleep&command=77', ['Sec-WebSocket-Key: short', v5]);
+    expect(answer).toMatch(/^HTTP\/1\.1 400/);
+    const { stdout } = await gateway.cli(['trail', 'show', '--json', '--kind', 'action-ended']);
+    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ result: 'cut-off' });
+  });
+});
+
+test('a container that is not there: what the cluster says is printed', async () => {
+  const { stderr, status } = await gateway.kubectl(['exec', 'web-0', '-c', 'other', '--', 'ls']);
+  expect(status).toBe(1);
+  expect(stderr).toContain('container');
+});

@@ -94,7 +94,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     for (const pending of this.#waiting) pending.defer();
     if (this.#requests === 0) this.#drained.resolve();
     await this.#drained.promise;
-    await this.#answers.drained();
+    await Promise.all([this.#answers.drained(), this.#language.streams?.drained()]);
   }
 
   close(): Promise<void> {

@@ -47,6 +47,8 @@ export interface AllowedStream<Target extends RequestTarget> {
 /** Requests that become streams, which pass through the gateway's own hands instead of Envoy's. */
 export interface StreamCarrier<Target extends RequestTarget> extends StreamIntake {
   carries(intent: Intent): boolean;
+  /** Resolves once none is under way. */
+  drained(): Promise<void>;
   /** Expects the stream, and says by which headers Envoy brings it. */
   expect(stream: AllowedStream<Target>): ForwardedHeaders;
   /** To say within the stream that it is refused; null where that is an answer like any other. */

@@ -3,6 +3,8 @@ import type { RequestTarget } from '../../requests/target.ts';
 import type { RelayEnd } from './channel-relay.ts';
 import type { ChannelProtocol, StreamRequest } from './request.ts';
 
+export const nothingSeen = { bytes: 0, maskedValues: 0, errorCode: null } as const;
+
 /** A stream that was let through, from then until it has ended: it keeps its session, and ends with it. */
 export class CarriedStream {
   readonly allowed: AllowedStream<RequestTarget>;
@@ -13,16 +15,20 @@ export class CarriedStream {
   isCut = false;
   #cut: (() => void) | null = null;
   #isFinished = false;
+  readonly #finished: () => void;
   readonly #closed = (): void => {
     this.isCut = true;
-    this.#cut?.();
+    if (this.#cut === null) this.finish({ result: 'cut-off', ...nothingSeen });
+    else this.#cut();
   };
 
   constructor(
     allowed: AllowedStream<RequestTarget>,
     asked: StreamRequest,
     protocols: readonly ChannelProtocol[],
+    finished: () => void,
   ) {
+    this.#finished = finished;
     this.allowed = allowed;
     this.asked = asked;
     this.protocols = protocols;
@@ -49,5 +55,6 @@ export class CarriedStream {
     session.offClosed(this.#closed);
     session.leave();
     ended({ ...end, rows: 0 });
+    this.#finished();
   }
 }

@@ -16,7 +16,7 @@ import type { RequestTarget } from '../../requests/target.ts';
 import { streamProcessHeader, streamTicketHeader } from '../../stream-intake.ts';
 import { maxMessageBytes } from '../limits.ts';
 import { statusDocument } from '../status.ts';
-import { CarriedStream } from './carried.ts';
+import { CarriedStream, nothingSeen } from './carried.ts';
 import { ChannelRelay } from './channel-relay.ts';
 import { channel, onChannel } from './channels.ts';
 import { Recording } from './recording.ts';
@@ -40,13 +40,13 @@ interface Upgrade {
   readonly head: Buffer;
 }
 
-const nothing = { bytes: 0, maskedValues: 0, errorCode: null } as const;
-
 /** exec, attach and port-forward: between Envoy and the API server, in this process. */
 export class KubernetesStreams implements StreamCarrier<RequestTarget> {
   readonly #services: Services;
   readonly #asked = new WeakMap<Intent, StreamRequest>();
   readonly #tickets: Tickets<Expected>;
+  readonly #live = new Set<CarriedStream>();
+  readonly #whenNone: (() => void)[] = [];
   readonly #chosen = new WeakMap<IncomingMessage, ChannelProtocol>();
   readonly #server = new WebSocketServer({
     noServer: true,
@@ -58,7 +58,7 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
   constructor(services: Services) {
     this.#services = services;
     this.#tickets = new Tickets(services.clock, (expected) => {
-      if (expected.kind === 'allowed') expected.stream.finish({ result: 'cut-off', ...nothing });
+      if (expected.kind === 'allowed') expected.stream.finish({ result: 'cut-off', ...nothingSeen });
     });
   }
 
@@ -74,7 +74,12 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
   expect(allowed: AllowedStream<RequestTarget>): ForwardedHeaders {
     const asked = this.#asked.get(allowed.intent);
     if (asked === undefined) throw new TypeError('this intent is no stream');
-    const stream = new CarriedStream(allowed, asked, protocolsOf(allowed.request));
+    const stream = new CarriedStream(allowed, asked, protocolsOf(allowed.request), () => {
+      this.#live.delete(stream);
+      if (this.#live.size > 0) return;
+      for (const told of this.#whenNone.splice(0)) told();
+    });
+    this.#live.add(stream);
     return this.#forwarded({ kind: 'allowed', stream });
   }
 
@@ -84,6 +89,14 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
     if (asked === undefined || asked.kind === 'portforward') return null;
     const status = JSON.stringify(statusDocument(deny));
     return this.#forwarded({ kind: 'refused', status, protocols: protocolsOf(request) });
+  }
+
+  /** Resolves once none is under way. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#live.size === 0) resolve();
+      else this.#whenNone.push(resolve);
+    });
   }
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -118,19 +131,23 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
     const [best] = protocols;
     const fault = unmasked(allowed.plan, asked);
     if (fault !== null) {
-      stream.finish({ result: 'failed', ...nothing, errorCode: 'unmasked' });
+      stream.finish({ result: 'failed', ...nothingSeen, errorCode: 'unmasked' });
       return this.#refuse(upgrade, best, failure(fault));
     }
     const given = (): void => void upstream.terminate();
     const upstream = dial(allowed.target, pathOf(allowed.request, asked), protocols, (dialled) => {
       upgrade.socket.off('close', given);
-      if (upgrade.socket.destroyed || stream.isCut || dialled.kind !== 'open') {
+      const isCut = stream.isCut || upgrade.socket.destroyed;
+      if (isCut || dialled.kind !== 'open') {
         upstream.terminate();
-        const errorCode = stream.isCut ? null : dialled.kind;
-        stream.finish({ ...nothing, result: stream.isCut ? 'cut-off' : 'failed', errorCode });
+        stream.finish({
+          ...nothingSeen,
+          result: isCut ? 'cut-off' : 'failed',
+          errorCode: isCut ? null : dialled.kind,
+        });
         return this.#refuse(upgrade, best, stream.isCut ? failure(stream.why) : targetsStatus(dialled));
       }
-      this.#upgrade(upgrade, dialled.protocol, (client) => {
+      const isUpgraded = this.#upgrade(upgrade, dialled.protocol, (client) => {
         const { session, action, plan } = allowed;
         const relay = new ChannelRelay({
           client,
@@ -145,6 +162,9 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
         });
         stream.onCut(() => relay.end(stream.why));
       });
+      if (isUpgraded) return;
+      upstream.terminate();
+      stream.finish({ result: 'cut-off', ...nothingSeen });
     });
     upgrade.socket.once('close', given);
     stream.onCut(given);
@@ -162,13 +182,19 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
     });
   }
 
+  /** False when the client's handshake is none: ws has said so to it. `done` is called at once or never. */
   #upgrade(
     { request, socket, head }: Upgrade,
     protocol: ChannelProtocol,
     done: (client: WebSocket) => void,
-  ): void {
+  ): boolean {
     this.#chosen.set(request, protocol);
-    this.#server.handleUpgrade(request, socket, head, done);
+    let isUpgraded = false;
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      isUpgraded = true;
+      done(client);
+    });
+    return isUpgraded;
   }
 }
 
@@ -176,7 +202,7 @@ function carryBytes(stream: CarriedStream, { request, socket, head }: Upgrade): 
   const { allowed, asked } = stream;
   if (stream.isCut || allowed.plan?.masks != null || allowed.plan?.maxBytes != null) {
     const errorCode = stream.isCut ? null : 'unmasked';
-    stream.finish({ result: stream.isCut ? 'cut-off' : 'failed', ...nothing, errorCode });
+    stream.finish({ result: stream.isCut ? 'cut-off' : 'failed', ...nothingSeen, errorCode });
     socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     return;
   }
