@@ -7,7 +7,7 @@ import { transformName } from '../../core/masking/transforms.ts';
 import type { Obligations } from '../../core/model/decision.ts';
 import type { AnswerMasks, AnswerPlan } from '../requests/answer-plan.ts';
 import { maxAnswerPlans } from './limits.ts';
-import { inBase64, isAbout, lastAppliedPath, parseMaskField } from './mask-field.ts';
+import { cellsPath, inBase64, isAbout, lastAppliedPath, parseMaskField } from './mask-field.ts';
 
 /** What is done to answers about each resource. Obligations are one object for each principal, target and policy version. */
 export class AnswerPlans {
@@ -40,6 +40,10 @@ export class AnswerPlans {
   }
 }
 
+/** What Kubernetes' own resources show in tables holds nothing that anybody masks; custom ones choose their columns. */
+const isKubernetesOwn = (group: string): boolean =>
+  ['', 'apps', 'batch', 'autoscaling', 'policy'].includes(group) || group.endsWith('.k8s.io');
+
 function masksOf({ masks: written }: Obligations, group: string, type: string, key: KeyObject): AnswerMasks {
   const masks = written
     .map((mask) => ({ ...mask, transform: transformName(mask.transform) }))
@@ -56,9 +60,13 @@ function masksOf({ masks: written }: Obligations, group: string, type: string, k
   const detecting = masks.flatMap(({ detect, transform }) =>
     detect.map((name) => ({ detector: detectorName(name), transform })),
   );
-  const nothing = jsonMask('null', key, 'last-applied-configuration');
+  const nothing = jsonMask('null', key, 'copies');
+  const copies = (isKubernetesOwn(group) ? [lastAppliedPath] : [lastAppliedPath, cellsPath]).map((path) => ({
+    path,
+    mask: nothing,
+  }));
   return {
-    paths: compilePaths(rules.length === 0 ? [] : [{ path: lastAppliedPath, mask: nothing }, ...rules]),
+    paths: compilePaths(rules.length === 0 ? [] : [...copies, ...rules]),
     scanner: detecting.length === 0 ? null : new ValueScanner(detecting, key),
     hasFields: rules.length > 0,
     headers: new Map(),

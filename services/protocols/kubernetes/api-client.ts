@@ -47,23 +47,26 @@ export function askApiServer(target: RequestTarget, question: ApiQuestion): Prom
         'user-agent': 'sallyport',
         ...(body.length === 0
           ? {}
-          : { 'content-type': question.contentType, 'content-length': String(body.length) }),
+          : {
+              ...(question.contentType === '' ? {} : { 'content-type': question.contentType }),
+              'content-length': String(body.length),
+            }),
       },
     });
-    request.once('error', (cause) => {
-      reject(
-        new ApiServerError('unreachable', `the API server did not answer: ${messageOf(cause)}`, { cause }),
-      );
-    });
+    request.once('error', (cause) => reject(unanswered(cause)));
     request.once('response', (response) => {
-      readAnswer(response, question.maxAnswerBytes).then(resolve, (error: unknown) => {
+      readAnswer(response, question.maxAnswerBytes).then(resolve, (cause: unknown) => {
         request.destroy();
-        reject(error);
+        // Its end broke off, or the time was over.
+        reject(cause instanceof ApiServerError ? cause : unanswered(cause));
       });
     });
     request.end(body);
   });
 }
+
+const unanswered = (cause: unknown): ApiServerError =>
+  new ApiServerError('unreachable', `the API server did not answer: ${messageOf(cause)}`, { cause });
 
 async function readAnswer(response: IncomingMessage, maxBytes: number): Promise<ApiAnswer> {
   const parts: Buffer[] = [];

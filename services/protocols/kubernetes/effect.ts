@@ -69,8 +69,6 @@ export interface KubernetesEffect extends Effect {
   readonly namespace: string;
   /** Empty: none is known, or all of them. */
   readonly name: string;
-  /** About all objects that are there, or all in the namespace. */
-  readonly many: boolean;
   readonly dryRun: boolean;
   /** Null: not known before the target was asked. */
   readonly facts: ObjectFacts | null;
@@ -112,7 +110,7 @@ export const isAboutAllNamespaces = ({ namespace, group, type }: KubernetesEffec
 export const qualified = (group: string, resource: string): string =>
   group === '' ? resource : `${resource}.${group}`;
 
-type Named = Pick<KubernetesEffect, 'verb' | 'group' | 'type' | 'namespace' | 'name' | 'dryRun' | 'many'>;
+type Named = Pick<KubernetesEffect, 'verb' | 'group' | 'type' | 'namespace' | 'name' | 'dryRun'>;
 
 /** With what a person would call it: `pods/log web-0 in dev`, `deployments.apps in all namespaces`. */
 export function effectOf(
@@ -142,8 +140,6 @@ export function effectOf(
   };
 }
 
-const several: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
-
 /** Of a request by itself. An eviction is a delete that asks disruption budgets first. */
 export function requestEffect(
   { verb, group, resource, subresource, namespace, name }: ResourceRequest,
@@ -153,5 +149,5 @@ export function requestEffect(
   const type = subresource === '' ? resource : `${resource}/${subresource}`;
   const evicts = group === '' && type === 'pods/eviction';
   const named = { verb: evicts ? 'delete' : verb, group, type, namespace, name, dryRun } as const;
-  return effectOf({ ...named, many: several.has(verb) && name === '' }, facts);
+  return effectOf(named, facts);
 }

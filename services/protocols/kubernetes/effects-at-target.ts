@@ -6,7 +6,6 @@ import type { RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
 import { type ApiAnswer, ApiServerError, askApiServer } from './api-client.ts';
 import { isObject, listAt, metadataOf, objectAt, textAt, versionOf } from './api-object.ts';
-import { mediaTypeOf } from './body.ts';
 import { changeLines } from './change-text.ts';
 import { type KubernetesEffect, requestEffect } from './effect.ts';
 import { maxListBytes, maxListedObjects, maxObjectBytes } from './limits.ts';
@@ -73,7 +72,8 @@ async function written({ target, request, read }: Asked): Promise<Answer> {
   const result = await askApiServer(target, {
     method: request.method,
     path: `${read.path}?${dryRunQuery(read)}`,
-    contentType: mediaTypeOf(request.headers),
+    // As it came: a parameter may mean something to the API server.
+    contentType: request.headers.find(({ name }) => name === 'content-type')?.value ?? '',
     body: request.body,
     maxAnswerBytes: maxObjectBytes,
   });

@@ -1,6 +1,7 @@
 /** `secrets:data.*`, `configmaps:data.password`, `*:metadata.annotations."example.com/token"`: which values of which objects a mask is about. */
 import { type JsonPath, parseJsonPath } from '../../core/masking/json-path.ts';
 import type { JsonMask } from '../../core/masking/json-values.ts';
+import { InvariantError } from '../../core/model/errors.ts';
 import {
   type ResourcePattern,
   readResourcePattern,
@@ -42,12 +43,19 @@ const isSecrets = ({ resource, group }: ResourcePattern): boolean => resource ==
 export const isAbout = ({ resource }: MaskField, group: string, type: string): boolean =>
   !type.endsWith('/log') && resourceMatcher([resource], 'deny')({ group, type });
 
+const pathOf = (text: string): JsonPath => {
+  const path = parseJsonPath(text);
+  if ('fault' in path) throw new InvariantError(path.fault);
+  return path;
+};
+
 /** kubectl keeps the whole object in it, as it was applied, and reads it as if it was not there when it is null. */
-const lastApplied = parseJsonPath(
+export const lastAppliedPath = pathOf(
   '**.metadata.annotations."kubectl.kubernetes.io/last-applied-configuration"',
 );
-if ('fault' in lastApplied) throw new Error(lastApplied.fault);
-export const lastAppliedPath: JsonPath = lastApplied;
+
+/** Of tables: values of fields that the resource's definition chooses. */
+export const cellsPath = pathOf('**.rows.cells');
 
 /** Masks what base64 stands for, and gives base64: clients decode it, and fail on what is none. */
 export const inBase64 = (mask: JsonMask): JsonMask => ({

@@ -32,7 +32,7 @@ export function reachingEffects(
   if (after === null) return [];
   const { group, resource, namespace } = request;
   const about = (verb: KubernetesEffect['verb'], type: string, name: string, ofGroup = '') =>
-    ({ verb, group: ofGroup, type, namespace, name, dryRun, many: false }) as const;
+    ({ verb, group: ofGroup, type, namespace, name, dryRun }) as const;
   const effects: KubernetesEffect[] = [];
   for (const effect of podEffects(before, after)) {
     const { verb, type, name, power } = effect;
@@ -90,7 +90,7 @@ function rbacEffects(
   { before, after }: { readonly before: JsonObject | null; readonly after: JsonObject },
   dryRun: boolean,
 ): readonly KubernetesEffect[] {
-  const about = { group: rbac, namespace, dryRun, many: false } as const;
+  const about = { group: rbac, namespace, dryRun } as const;
   if (before !== null && rightsOf(before) === rightsOf(after)) return [];
   if (resource === 'roles' || resource === 'clusterroles') {
     return [effectOf({ ...about, verb: 'escalate', type: resource, name }, noFacts)];

@@ -107,7 +107,6 @@ function plainEffect({ info, dryRun, query }: KubernetesRequest): KubernetesEffe
       type: '',
       namespace: '',
       name: info.path,
-      many: false,
       dryRun: false,
     } as const;
     return { ...effectOf({ ...nowhere, verb: 'discover' }, noFacts), resource: `/${info.path}` };

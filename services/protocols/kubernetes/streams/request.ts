@@ -128,7 +128,6 @@ export function meaningOf(request: StreamRequest, info: ResourceRequest): Stream
         namespace: info.namespace,
         name: info.name,
         dryRun: false,
-        many: false,
       },
       { labels: { kind: 'unknown' }, images: [] },
     ),
