@@ -72,7 +72,7 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
     const kind = streamKindOf(info);
     if (kind === null) return { ...intent, unacceptable: noStreams(info) };
     const asked = readStreamRequest(kind, read.query.parameters);
-    if ('reason' in asked) return { ...intent, unacceptable: asked };
+    if ('reason' in asked) return { ...intent, effects: [], unacceptable: asked };
     const { effects, opaque, lines } = meaningOf(asked, info);
     const meant = { ...intent, effects, opaque, text: [intent.text, ...lines].join('\n') };
     const fault = streamFault(kind, request.method, request.headers);
