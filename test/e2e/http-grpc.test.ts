@@ -10,10 +10,12 @@ import {
   credentials,
   Metadata,
   makeGenericClientConstructor,
+  ServerCredentials,
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { makeAuthority } from '../servers/certificates.ts';
 import { envoyBinary } from '../servers/envoy.ts';
 import { echoService, type GrpcTarget, startGrpcTarget } from '../servers/grpc-target.ts';
 import { HttpGateway, targetToken } from './http-gateway.ts';
@@ -237,4 +239,31 @@ test('where answers are masked, what cannot be is not shown: PERMISSION_DENIED o
   });
   masked.close();
   expect(error).toMatchObject({ code: status.UNAVAILABLE, details: expect.not.stringContaining('ann@') });
+}, 60_000);
+
+test('over TLS, HTTP/2 is agreed on with the target', async () => {
+  const authority = await makeAuthority();
+  const own = await authority.issue('127.0.0.1', ['IP:127.0.0.1']);
+  const pair = { cert_chain: Buffer.from(own.certificate), private_key: Buffer.from(own.key) };
+  const overTls = await startGrpcTarget(ServerCredentials.createSsl(null, [pair]));
+  await using other = await HttpGateway.start({
+    policy,
+    url: `https://127.0.0.1:${overTls.port}`,
+    target: ['hosts: [echo.gw.example]', 'http2: true', 'tls: {ca: file:ca.pem}'],
+    files: { 'ca.pem': authority.certificate },
+  });
+  const Echo = makeGenericClientConstructor(echoService, 'Echo');
+  // as: made of echoService, whose methods EchoClient lists
+  const caller = new Echo(`127.0.0.1:${other.port}`, credentials.createInsecure(), {
+    'grpc.default_authority': 'echo.gw.example',
+  }) as unknown as EchoClient;
+  const said = await new Promise<string | ServiceError>((resolve) => {
+    caller.say(Buffer.from('hello'), metadata(other.issuer.mint()), (error, answer) =>
+      resolve(error ?? String(answer)),
+    );
+  });
+  caller.close();
+  overTls.stop();
+  await authority.close();
+  expect(said).toBe('said hello');
 }, 60_000);

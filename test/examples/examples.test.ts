@@ -81,6 +81,8 @@ async function explain(example: Example, { who, sql, target = 'shop', at }: Case
 
 const agent = ['--as', 'agent-7', '--groups', 'agents', '--kind', 'agent'];
 
+const asJson = (line: string, body: string): string => `${line}\ncontent-type: application/json\n\n${body}`;
+
 describe('http-agents', () => {
   let example: Example;
   beforeAll(async () => {
@@ -97,7 +99,34 @@ describe('http-agents', () => {
     ['billing', 'GET /v1/search?status=open&status=paid', noRule],
     ['billing', 'POST /v1/invoices', { decision: 'allow', rule: 'billing-agents/draft' }],
     ['billing', 'POST /v1/invoices/7/send', { decision: 'hold', approval: { quorum: 1, mode: 'wait' } }],
-    ['billing', 'POST /v1/refunds', { decision: 'hold', approval: { quorum: 2, mode: 'defer' } }],
+    ['billing', 'POST /v1/refunds', noRule],
+    [
+      'billing',
+      asJson('POST /v1/refunds', '{"amount":49.99,"currency":"EUR"}'),
+      { decision: 'allow', rule: 'billing-agents/small-refund' },
+    ],
+    [
+      'billing',
+      asJson('POST /v1/refunds', '{"amount":50,"currency":"EUR"}'),
+      { decision: 'hold', approval: { quorum: 2, mode: 'defer' } },
+    ],
+    [
+      'billing',
+      asJson('POST /graphql', '{"query":"{ i: me { id } customers { name } }"}'),
+      { decision: 'allow', rule: 'billing-agents/ask' },
+    ],
+    ['billing', asJson('POST /graphql', '{"query":"{ customers { name taxId } }"}'), noRule],
+    ['billing', asJson('POST /graphql', '{"query":"mutation { drop }"}'), noRule],
+    [
+      'stock',
+      'POST /stock.v1.Stock/GetItem\ncontent-type: application/grpc',
+      { decision: 'allow', rule: 'stock-agents/read' },
+    ],
+    [
+      'stock',
+      'POST /stock.v1.Stock/Move\ncontent-type: application/grpc',
+      { decision: 'hold', rule: 'stock-agents/move' },
+    ],
     ['billing', 'GET /v1/admin/keys', never],
     ['billing', 'GET /V1/Admin', never],
     ['billing', 'DELETE /v1/invoices/7', noRule],

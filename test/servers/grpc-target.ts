@@ -38,7 +38,9 @@ export interface GrpcTarget {
   stop(): void;
 }
 
-export async function startGrpcTarget(): Promise<GrpcTarget> {
+export async function startGrpcTarget(
+  serverCredentials = ServerCredentials.createInsecure(),
+): Promise<GrpcTarget> {
   const calls: GrpcTarget['calls'] = [];
   const server = new Server();
   type Unary = ServerUnaryCall<Buffer, Buffer>;
@@ -74,7 +76,7 @@ export async function startGrpcTarget(): Promise<GrpcTarget> {
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync('127.0.0.1:0', serverCredentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
