@@ -6,7 +6,7 @@ import {
   targetExtension,
 } from '../services/edge/ext-authz/listener-metadata.ts';
 import type { RouteKind } from '../services/protocols/request.ts';
-import { streamProcess, streamProcessHeader } from '../services/protocols/stream-intake.ts';
+import { streamProcess, streamProcessHeader } from '../services/protocols/stream-headers.ts';
 import type { NamedTarget, RequestProtocol } from './http-names.ts';
 import { connectionBufferBytes, connectTimeoutMs, maxStreams } from './limits.ts';
 import type { Workers } from './listener-kind.ts';

@@ -45,7 +45,8 @@ import { maskingKey } from './masking-key.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
 import type { Engine, EngineServices, Protocol } from './protocols/protocol.ts';
-import { openStreamIntake, streamProcess } from './protocols/stream-intake.ts';
+import { streamProcess } from './protocols/stream-headers.ts';
+import { openStreamIntake } from './protocols/stream-intake.ts';
 
 const { version } = packageJson;
 const clock = systemClock;

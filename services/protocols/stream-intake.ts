@@ -5,18 +5,9 @@
 import { chmod } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Logger } from '../core/model/log.ts';
-import type { WorkerNumber } from '../core/model/worker.ts';
 import type { Intake } from './intake.ts';
 import type { StreamIntake } from './protocol.ts';
 import { clearStaleSocket } from './unix-socket.ts';
-
-/** By which Envoy finds the process that has decided. What a client sends under these names is overwritten before. */
-export const streamProcessHeader = 'x-sallyport-stream-process';
-/** Which decided action the stream is. */
-export const streamTicketHeader = 'x-sallyport-stream';
-
-/** What stands in the header for one process. */
-export const streamProcess = (worker: WorkerNumber): string => (worker === null ? 'only' : `${worker}`);
 
 /** Envoy has read the headers already, and bounds them; here they come at once. */
 const headersTimeoutMs = 5_000;

@@ -17,6 +17,8 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 function evaluated(call: Call): void {
   const { args } = call;
   if (args.some(({ text }) => text === null)) return call.opaque('dynamic-text');
+  // bash takes `--` for the end of its options, dash for a command.
+  if (args[0]?.text?.startsWith('-') === true) return call.opaque('dialect');
   call.text(constant(args.map(({ text }) => text).join(' ')));
 }
 

@@ -139,6 +139,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ['eval rm x', 'rm x'],
     ['eval \'eval "rm x"\'', 'rm x'],
     ['eval "$x"', '!dynamic-text'],
+    ['eval -- rm x', '!dialect'],
     ["trap 'rm x' EXIT", 'trap rm x EXIT', 'rm x'],
     ['trap - EXIT', 'trap - EXIT'],
     ['exec rm x', 'rm x'],

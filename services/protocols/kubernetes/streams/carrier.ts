@@ -13,7 +13,7 @@ import type {
   StreamCarrier,
 } from '../../requests/language.ts';
 import type { RequestTarget } from '../../requests/target.ts';
-import { streamProcessHeader, streamTicketHeader } from '../../stream-intake.ts';
+import { streamProcessHeader, streamTicketHeader } from '../../stream-headers.ts';
 import { maxMessageBytes } from '../limits.ts';
 import { statusDocument } from '../status.ts';
 import { CarriedStream, nothingSeen } from './carried.ts';
