@@ -1,0 +1,168 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  bodyPart,
+  headChanged,
+  ownAnswer,
+  readProcessingRequest,
+  trailersChanged,
+} from '../../services/edge/ext-proc/messages.ts';
+import { serviceDefinition } from '../../services/edge/protos.ts';
+import { WireError } from '../../services/edge/wire.ts';
+
+/** The general reader and writer, made of protos/: what is written by hand must say the same. */
+const definition = serviceDefinition('envoy.service.ext_proc.v3.ExternalProcessor')['Process'];
+if (definition === undefined) throw new Error('protos/ declares no Process');
+const encoded = (message: object): Buffer => definition.requestSerialize(message);
+const decoded = (bytes: Buffer): unknown => definition.responseDeserialize(bytes);
+
+const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
+const value = fc.string({
+  unit: fc.integer({ min: 0x20, max: 0xff }).map((byte) => String.fromCharCode(byte)),
+  minLength: 1,
+  maxLength: 300,
+});
+const headers = fc.array(fc.record({ name, value }), { maxLength: 20 });
+const mapOf = (list: readonly { readonly name: string; readonly value: string }[]): object => ({
+  headers: list.map((header) => ({ key: header.name, rawValue: Buffer.from(header.value, 'latin1') })),
+});
+
+describe('what Envoy sends', () => {
+  test('the head of an answer, with what was decided on its request', () => {
+    fc.assert(
+      fc.property(
+        headers,
+        fc.boolean(),
+        fc.string(),
+        fc.string({ minLength: 1 }),
+        fc.integer({ min: 100, max: 599 }),
+        (list, isEnd, action, details, status) => {
+          const bytes = encoded({
+            responseHeaders: {
+              headers: mapOf([{ name: ':status', value: String(status) }, ...list]),
+              endOfStream: isEnd,
+            },
+            metadataContext: {
+              filterMetadata: [
+                { key: 'another.filter', value: { fields: { action: { stringValue: 'not this' } } } },
+                {
+                  key: 'envoy.filters.http.ext_authz',
+                  value: {
+                    fields: {
+                      session: { stringValue: 's' },
+                      action: { stringValue: action },
+                      count: { numberValue: 1 },
+                    },
+                  },
+                },
+              ],
+            },
+            attributes: [
+              {
+                key: 'envoy.filters.http.ext_proc',
+                value: { fields: { 'response.code_details': { stringValue: details } } },
+              },
+            ],
+          });
+          expect(readProcessingRequest(bytes)).toEqual({
+            kind: 'head',
+            head: { status, headers: list, hasBody: !isEnd },
+            action,
+            codeDetails: details,
+          });
+        },
+      ),
+    );
+  });
+
+  test('a head without a word of what was decided', () => {
+    expect(readProcessingRequest(encoded({ responseHeaders: {} }))).toEqual({
+      kind: 'head',
+      head: { status: 0, headers: [], hasBody: true },
+      action: null,
+      codeDetails: null,
+    });
+    expect(readProcessingRequest(Buffer.alloc(0))).toEqual({ kind: 'other' });
+  });
+
+  test('parts of bodies, and trailers', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 70_000 }), fc.boolean(), headers, (body, isLast, list) => {
+        const part = encoded({ responseBody: { body: Buffer.from(body), endOfStream: isLast } });
+        expect(readProcessingRequest(part)).toEqual({ kind: 'body', body: Buffer.from(body), isLast });
+        const trailers = encoded({ responseTrailers: { trailers: mapOf(list) } });
+        expect(readProcessingRequest(trailers)).toEqual({ kind: 'trailers', headers: list });
+      }),
+    );
+  });
+
+  test('any other bytes are read as something or are malformed, and nothing else happens', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        try {
+          readProcessingRequest(Buffer.from(bytes));
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
+
+describe('what Envoy is told', () => {
+  const options = (list: readonly { readonly name: string; readonly value: string }[]) =>
+    list.map((header, index) => ({
+      header: { key: header.name, rawValue: Buffer.from(header.value, 'latin1') },
+      ...(list.findIndex((each) => each.name === header.name) === index
+        ? { appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD' }
+        : { append: { value: true } }),
+    }));
+
+  test('changed heads and trailers', () => {
+    fc.assert(
+      fc.property(headers, fc.array(name, { maxLength: 5 }), (set, remove) => {
+        const mutation = {
+          ...(set.length === 0 ? {} : { setHeaders: options(set) }),
+          ...(remove.length === 0 ? {} : { removeHeaders: remove }),
+        };
+        expect(decoded(headChanged({ set, remove }))).toEqual({
+          responseHeaders: { response: { headerMutation: mutation } },
+        });
+        expect(decoded(trailersChanged({ set, remove }))).toEqual({
+          responseTrailers: { headerMutation: mutation },
+        });
+      }),
+    );
+  });
+
+  test('parts of bodies', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 70_000 }), fc.boolean(), (body, endOfStream) => {
+        expect(decoded(bodyPart(Buffer.from(body), endOfStream))).toEqual({
+          responseBody: {
+            response: { bodyMutation: { streamedResponse: { body: Buffer.from(body), endOfStream } } },
+          },
+        });
+      }),
+    );
+  });
+
+  test('an answer of our own', () => {
+    const answer = {
+      kind: 'answer',
+      status: 502,
+      headers: [{ name: 'a', value: 'b' }],
+      body: '{}\n',
+      notes: {},
+    } as const;
+    expect(decoded(ownAnswer(answer, 503))).toEqual({
+      immediateResponse: {
+        status: { code: 'ServiceUnavailable' },
+        headers: { setHeaders: options(answer.headers) },
+        body: Buffer.from('{}\n'),
+        details: 'refused_by_gateway',
+      },
+    });
+  });
+});
