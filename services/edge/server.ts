@@ -18,6 +18,7 @@ import type { AnswerReader } from '../protocols/request.ts';
 import { clearStaleSocket } from '../protocols/unix-socket.ts';
 import { EdgeError } from './errors.ts';
 import { authorization } from './ext-authz/authorization.ts';
+import { checkResponseBytes } from './ext-authz/check-codec.ts';
 import { type ProcessingResponse, readProcessingRequest } from './ext-proc/messages.ts';
 import { processing } from './ext-proc/processing.ts';
 import { health } from './health.ts';
@@ -69,6 +70,19 @@ class EnvoyFacingServer extends Server {
 const processorService = 'envoy.service.ext_proc.v3.ExternalProcessor';
 const authorizationService = 'envoy.service.auth.v3.Authorization';
 
+const authorizationDefinition = withCodec(
+  authorizationService,
+  'Check',
+  (bytes: Buffer) => bytes,
+  checkResponseBytes,
+);
+const processorDefinition = withCodec(
+  processorService,
+  'Process',
+  readProcessingRequest,
+  (response: ProcessingResponse) => response,
+);
+
 /** @throws EdgeError */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { socketPath, checkpoint, requests, answerTo, worker, log } = options;
@@ -80,10 +94,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   });
-  server.addService(serviceDefinition(authorizationService), {
+  server.addService(authorizationDefinition, {
     Check: endingOnBug(authorization({ checkpoint, requests, worker, log }).Check),
   });
-  server.addService(answersDefinition(), processing({ answerTo, log }));
+  server.addService(processorDefinition, processing({ answerTo, log }));
   server.addService(serviceDefinition('grpc.health.v1.Health'), health([authorizationService]));
   await listen(server, socketPath);
   // The folder keeps others out; this is for the day on which somebody moves the socket.
@@ -92,22 +106,21 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
 }
 
 /** With codecs of our own in place of the loader's. */
-function answersDefinition(): ServiceDefinition {
-  const { Process, ...others } = serviceDefinition(processorService);
-  if (Process === undefined || Object.keys(others).length > 0) {
-    throw new InvariantError('protos/ declares another ExternalProcessor');
+function withCodec<Response>(
+  service: string,
+  method: string,
+  requestDeserialize: (bytes: Buffer) => unknown,
+  responseSerialize: (response: Response) => Buffer,
+): ServiceDefinition {
+  const { [method]: declared, ...others } = serviceDefinition(service);
+  if (declared === undefined || Object.keys(others).length > 0) {
+    throw new InvariantError(`protos/ declares another ${service}`);
   }
-  return {
-    Process: {
-      ...Process,
-      requestDeserialize: readProcessingRequest,
-      responseSerialize: (response: ProcessingResponse) => response,
-    },
-  };
+  return { [method]: { ...declared, requestDeserialize, responseSerialize } };
 }
 
 type Answering<Answer> = (
-  call: ServerUnaryCall<unknown, Answer>,
+  call: ServerUnaryCall<Buffer, Answer>,
   answer: sendUnaryData<Answer>,
 ) => void | Promise<void>;
 

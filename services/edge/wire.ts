@@ -119,6 +119,8 @@ function varintBytes(value: number): Buffer {
 export const bytesField = (field: number, value: Buffer): Buffer =>
   Buffer.concat([varintBytes((field << 3) | lengthDelimitedType), varintBytes(value.length), value]);
 
+export const textField = (field: number, value: string): Buffer => bytesField(field, Buffer.from(value));
+
 /** The value is its bytes, one character each. */
 export const latin1Field = (field: number, value: string): Buffer =>
   bytesField(field, Buffer.from(value, 'latin1'));

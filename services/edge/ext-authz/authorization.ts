@@ -17,7 +17,7 @@ import {
 } from './messages.ts';
 
 type Check = (
-  call: ServerUnaryCall<unknown, CheckResponse>,
+  call: ServerUnaryCall<Buffer, CheckResponse>,
   answer: sendUnaryData<CheckResponse>,
 ) => void | Promise<void>;
 
@@ -60,14 +60,19 @@ export function authorization({ checkpoint, requests, worker, log }: Authorizati
 }
 
 async function checkRequest(
-  call: ServerUnaryCall<unknown, CheckResponse>,
+  call: ServerUnaryCall<Buffer, CheckResponse>,
   answer: sendUnaryData<CheckResponse>,
   { request }: RequestAtDoor,
   engine: RequestEngine,
   worker: WorkerNumber,
 ): Promise<void> {
   const hungUp = new AbortController();
-  // It also comes after calls that were answered, when nobody listens any more.
-  call.on('cancelled', () => hungUp.abort());
-  answer(null, requestAnswered(await engine.check(request, hungUp.signal), worker));
+  let isAnswered = false;
+  // It also comes after calls that were answered, when nobody listens any more, and what is aborted makes an error with a stack.
+  call.on('cancelled', () => {
+    if (!isAnswered) hungUp.abort();
+  });
+  const answered = await engine.check(request, hungUp.signal);
+  isAnswered = true;
+  answer(null, requestAnswered(answered, worker));
 }

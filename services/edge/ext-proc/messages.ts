@@ -1,5 +1,6 @@
 /** envoy.service.ext_proc.v3, as protos/ declares it: the part that is read and written here. */
 import type { AnswerHead, Header, HeaderChanges, OwnAnswer } from '../../protocols/request.ts';
+import { readHeaders } from '../header-map.ts';
 import { bytesField, latin1Field, message, numberField, WireReader } from '../wire.ts';
 import { ruledBy } from './answer-metadata.ts';
 
@@ -64,26 +65,6 @@ function readTrailers(reader: WireReader): readonly Header[] {
     if (field === 1) headers = readHeaders(reader.message());
   }
   return headers;
-}
-
-/** envoy.config.core.v3.HeaderMap. */
-export function readHeaders(reader: WireReader): readonly Header[] {
-  const headers: Header[] = [];
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) headers.push(readHeader(reader.message()));
-  }
-  return headers;
-}
-
-/** envoy.config.core.v3.HeaderValue. */
-function readHeader(reader: WireReader): Header {
-  let name = '';
-  let value = '';
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) name = reader.text().toLowerCase();
-    else if (field === 2 || field === 3) value = reader.bytes().toString('latin1') || value;
-  }
-  return { name, value };
 }
 
 /** envoy.config.core.v3.Metadata. */
