@@ -1,0 +1,216 @@
+/**
+ * `node test/bench/http.bench.ts [seconds] [rounds]`: requests a second of 16 connections for 1 KiB of JSON, through Envoy alone, through the
+ * gateway, and through the gateway with masks on the answer. Prints ratios, which another machine has too; fails when a request did.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { duration, type EnvoyMessage, extension } from '../../envoy/message.ts';
+import { start } from '../console/cli.ts';
+import { HttpGateway } from '../e2e/http-gateway.ts';
+import { envoyBinary } from '../servers/envoy.ts';
+import { cpuUsOf } from './process-figures.ts';
+
+const connections = 16;
+const body = JSON.stringify({
+  id: 4711,
+  ssn: '123-45-6789',
+  email: 'ada@example.com',
+  note: 'x'.repeat(200),
+  items: Array.from({ length: 12 }, (_, id) => ({ id, name: `item ${id}`, amount: 12.5, tags: ['a', 'b'] })),
+}).padEnd(1024);
+
+const policy = (masks: string): string => `\
+policies:
+  - name: agents
+    targets: [billing]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: read, effects: [get, head], paths: ['/users/{id}', '/orders/**'], outcome: allow}
+      - {name: order, effects: [post], paths: [/orders], outcome: allow}
+      - {name: never, effects: ['*'], paths: ['/admin/**'], outcome: deny}
+${masks}`;
+const masks = `    masks:
+      - {fields: ['**.ssn', 'users[*].email'], with: full}
+      - {detect: [card, email], with: redact}
+`;
+
+/** Keeps its connections busy for some time; runs in a process of its own. */
+async function load(
+  port: number,
+  request: string,
+  seconds: number,
+): Promise<{ done: number; failed: number }> {
+  let done = 0;
+  let failed = 0;
+  let running = true;
+  const one = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(request));
+      let text = '';
+      socket.setEncoding('latin1');
+      socket.on('error', reject);
+      socket.on('data', (part: string) => {
+        text += part;
+        const head = text.indexOf('\r\n\r\n');
+        if (head < 0) return;
+        const length = /content-length: (\d+)/.exec(text)?.[1];
+        const isWhole =
+          length === undefined ? text.endsWith('0\r\n\r\n') : text.length >= head + 4 + Number(length);
+        if (!isWhole) return;
+        if (text.startsWith('HTTP/1.1 200')) done += 1;
+        else failed += 1;
+        text = '';
+        if (running) socket.write(request);
+        else socket.end(() => resolve());
+      });
+    });
+  setTimeout(() => {
+    running = false;
+  }, seconds * 1000);
+  await Promise.all(Array.from({ length: connections }, one));
+  return { done, failed };
+}
+
+if (process.send !== undefined) {
+  process.on('message', async ([port, request, seconds]: [number, string, number]) => {
+    process.send?.(await load(port, request, seconds));
+    process.disconnect();
+  });
+} else {
+  await measure(Number(process.argv[2] ?? 4), Number(process.argv[3] ?? 3));
+}
+
+async function perSecond(port: number, request: string, seconds: number): Promise<number> {
+  const child = fork(import.meta.filename);
+  child.send([port, request, seconds]);
+  const [{ done, failed }] = (await once(child, 'message')) as [{ done: number; failed: number }];
+  if (failed > 0) throw new Error(`${failed} requests failed`);
+  return done / seconds;
+}
+
+/** An Envoy that answers with the body itself, and one before it that only forwards. */
+async function startEnvoys() {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
+  const manager = (route: EnvoyMessage): EnvoyMessage =>
+    extension(
+      'envoy.filters.network.http_connection_manager',
+      'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+      {
+        stat_prefix: 'bench',
+        route_config: {
+          virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, ...route }] }],
+        },
+        http_filters: [
+          extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
+        ],
+      },
+    );
+  const listener = (name: string, port: number, route: EnvoyMessage): EnvoyMessage => ({
+    name,
+    address: { socket_address: { address: '127.0.0.1', port_value: port } },
+    filter_chains: [{ filters: [manager(route)] }],
+  });
+  const [targetPort, alonePort] = [20_000 + (process.pid % 10_000), 30_000 + (process.pid % 10_000)];
+  const config = {
+    static_resources: {
+      listeners: [
+        listener('target', targetPort, {
+          direct_response: { status: 200, body: { inline_string: body } },
+          response_headers_to_add: [
+            {
+              header: { key: 'content-type', value: 'application/json' },
+              append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+            },
+          ],
+        }),
+        listener('alone', alonePort, { route: { cluster: 'target', timeout: duration(0) } }),
+      ],
+      clusters: [
+        {
+          name: 'target',
+          type: 'STATIC',
+          load_assignment: {
+            cluster_name: 'target',
+            endpoints: [
+              {
+                lb_endpoints: [
+                  {
+                    endpoint: {
+                      address: { socket_address: { address: '127.0.0.1', port_value: targetPort } },
+                    },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      ],
+    },
+  };
+  await writeFile(join(folder, 'envoy.json'), JSON.stringify(config));
+  const envoy = start(await envoyBinary(), ['-c', join(folder, 'envoy.json'), '--use-dynamic-base-id'], {});
+  await envoy.untilError(/starting main dispatch loop/);
+  return {
+    targetPort,
+    alonePort,
+    async [Symbol.asyncDispose]() {
+      envoy.process.kill('SIGTERM');
+      await envoy.finished;
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function measure(seconds: number, rounds: number): Promise<void> {
+  await using envoys = await startEnvoys();
+  const options = {
+    url: `http://127.0.0.1:${envoys.targetPort}`,
+    listener: ['maxConnections: 1000', 'connectionsPerSecond: 10000'],
+  };
+  await using plain = await HttpGateway.start({ ...options, policy: policy('') });
+  await using masking = await HttpGateway.start({ ...options, policy: policy(masks) });
+  const get = (path: string, token: string | null): string =>
+    `GET ${path} HTTP/1.1\r\nHost: bench.example\r\n${token === null ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`;
+  interface Way {
+    readonly port: number;
+    readonly request: () => string;
+    /** Whose processor time is told: unlike requests a second, it does not depend on what else the machine does. */
+    readonly pid: number | null;
+  }
+  const through = async (gateway: HttpGateway): Promise<Way> => ({
+    port: gateway.port,
+    request: () => get('/t/billing/users/7', gateway.issuer.mint()),
+    pid: await gateway.processId(),
+  });
+  const ways: Readonly<Record<string, Way>> = {
+    'Envoy alone': { port: envoys.alonePort, request: () => get('/users/7', null), pid: null },
+    ext_authz: await through(plain),
+    'ext_authz and masks': await through(masking),
+  };
+  const seen = new Map<string, { perSecond: number; cpuUs: number }[]>(
+    Object.keys(ways).map((name) => [name, []]),
+  );
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, { port, request, pid }] of Object.entries(ways)) {
+      const before = pid === null ? 0 : await cpuUsOf(pid);
+      const rate = await perSecond(port, request(), seconds);
+      const cpuUs = pid === null ? 0 : ((await cpuUsOf(pid)) - before) / (rate * seconds);
+      seen.get(name)?.push({ perSecond: rate, cpuUs });
+    }
+  }
+  const median = (values: readonly number[]): number =>
+    values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+  const alone = median(seen.get('Envoy alone')?.map((each) => each.perSecond) ?? []);
+  for (const [name, figures] of seen) {
+    const rate = median(figures.map((each) => each.perSecond));
+    const cpuUs = median(figures.map((each) => each.cpuUs));
+    console.log(
+      `${name.padEnd(20)} ${rate.toFixed(0).padStart(7)} requests/s   ${(rate / alone).toFixed(2)} of Envoy alone` +
+        (cpuUs === 0 ? '' : `   ${cpuUs.toFixed(0)} us of the gateway process each`),
+    );
+  }
+}
