@@ -89,9 +89,12 @@ export class WireReader {
       case fixed64Type:
         this.#at += 8;
         break;
-      case lengthDelimitedType:
-        this.#at += this.#varint();
+      case lengthDelimitedType: {
+        // Read first: it moves on by itself.
+        const length = this.#varint();
+        this.#at += length;
         break;
+      }
       case fixed32Type:
         this.#at += 4;
         break;

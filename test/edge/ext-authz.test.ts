@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, Metadata, makeClientConstructor, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import type { SourceAddress } from '../../services/core/model/address.ts';
 import type { Deny } from '../../services/core/model/decision.ts';
 import type { ListenerName } from '../../services/core/model/ids.ts';
@@ -241,6 +242,11 @@ describe('its socket', () => {
 });
 
 describe('Check for an HTTP request', () => {
+  test('that tells of no request is refused, where requests are decided one by one', async () => {
+    const { answer } = z.object({ answer: z.unknown() }).parse(await door.check(tcp, byListener('apis')));
+    expect(answer).toMatchObject({ status: { code: 7, message: 'Refused: it tells of no HTTP request.' } });
+  });
+
   const header = (key: string, value: string) => ({ key, rawValue: Buffer.from(value, 'latin1') });
   const asked = (http: object, more: object = {}): object => ({
     attributes: { ...(tcp as { readonly attributes: object }).attributes, request: { http }, ...more },

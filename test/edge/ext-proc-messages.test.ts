@@ -8,7 +8,7 @@ import {
   trailersChanged,
 } from '../../services/edge/ext-proc/messages.ts';
 import { serviceDefinition } from '../../services/edge/protos.ts';
-import { WireError } from '../../services/edge/wire.ts';
+import { bytesField, numberField, WireError } from '../../services/edge/wire.ts';
 
 /** The general reader and writer, made of protos/: what is written by hand must say the same. */
 const definition = serviceDefinition('envoy.service.ext_proc.v3.ExternalProcessor')['Process'];
@@ -92,6 +92,28 @@ describe('what Envoy sends', () => {
         expect(readProcessingRequest(part)).toEqual({ kind: 'body', body: Buffer.from(body), isLast });
         const trailers = encoded({ responseTrailers: { trailers: mapOf(list) } });
         expect(readProcessingRequest(trailers)).toEqual({ kind: 'trailers', headers: list });
+      }),
+    );
+  });
+
+  test('fields that are not read are passed over, of whatever type and wherever they stand', () => {
+    const unread = fc.array(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 300 }).map((bytes) => bytesField(100, Buffer.from(bytes))),
+        fc.nat().map((number) => numberField(101, number)),
+      ),
+      { maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(unread, unread, fc.uint8Array({ maxLength: 50 }), (before, behind, body) => {
+        const within = Buffer.concat([
+          ...before,
+          bytesField(1, Buffer.from(body)),
+          ...behind,
+          numberField(2, 1),
+        ]);
+        const read = readProcessingRequest(Buffer.concat([...before, bytesField(5, within)]));
+        expect(read).toEqual({ kind: 'body', body: Buffer.from(body), isLast: true });
       }),
     );
   });

@@ -52,6 +52,11 @@ export function authorization({ checkpoint, requests, worker, log }: Authorizati
       return refused({ reason: 'unsupported', message: `Refused: ${why}.` });
     }
     const { source, listener } = question;
+    // Where each request is decided, nothing is let in by its connection alone.
+    if (requests(listener, null) !== null) {
+      log.warn({ listener }, 'refused a Check that tells of no request');
+      return refused({ reason: 'unsupported', message: 'Refused: it tells of no HTTP request.' });
+    }
     const deny = checkpoint.admit(source, listener);
     if (deny === null) return admitted;
     log.debug({ listener, source: sourceText(source), reason: deny.reason }, 'refused a connection');
