@@ -5,9 +5,9 @@ import type { ListenerName, TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { WorkerNumber } from '../../core/model/worker.ts';
 import type { RequestEngine } from '../../protocols/protocol.ts';
+import type { CheckResponse } from './check-codec.ts';
 import {
   admitted,
-  type CheckResponse,
   type ConnectionAtDoor,
   type NotUnderstood,
   type RequestAtDoor,

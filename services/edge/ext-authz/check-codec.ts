@@ -1,8 +1,7 @@
 /** envoy.service.auth.v3.CheckRequest and CheckResponse, as protos/ declares them: the part that is read and written here. */
-import type { Header } from '../../protocols/request.ts';
+import type { AnswerNotes, Header } from '../../protocols/request.ts';
 import { readHeaders } from '../header-map.ts';
 import { bytesField, message, numberField, textField, WireReader } from '../wire.ts';
-import type { CheckResponse } from './messages.ts';
 
 export interface CheckedHttp {
   readonly method: string;
@@ -22,6 +21,24 @@ export interface CheckQuestion {
   /** Null when it is about a connection. */
   readonly http: CheckedHttp | null;
   readonly extensions: ReadonlyMap<string, string>;
+}
+
+/** envoy.service.auth.v3.CheckResponse as far as it is written here. */
+export interface CheckResponse {
+  /** google.rpc.Code. */
+  readonly code: 0 | 7;
+  readonly message: string;
+  readonly verdict:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'ok'; readonly set: readonly Header[]; readonly remove: readonly string[] }
+    | {
+        readonly kind: 'denied';
+        readonly status: number;
+        readonly headers: readonly Header[];
+        readonly body: string;
+      };
+  /** What the access log says of it, and who reads the answer. */
+  readonly metadata: AnswerNotes | null;
 }
 
 /** @throws WireError */

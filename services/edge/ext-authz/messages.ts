@@ -5,16 +5,10 @@ import { canonicalIp, type SourceAddress } from '../../core/model/address.ts';
 import type { Deny } from '../../core/model/decision.ts';
 import { type ListenerName, listenerName, targetName } from '../../core/model/ids.ts';
 import type { WorkerNumber } from '../../core/model/worker.ts';
-import {
-  type AnswerNotes,
-  type ArrivedRequest,
-  type Header,
-  type RequestAnswer,
-  routeKinds,
-} from '../../protocols/request.ts';
+import { type ArrivedRequest, type RequestAnswer, routeKinds } from '../../protocols/request.ts';
 import { answerReaderKey, answerReaderOf } from '../ext-proc/answer-metadata.ts';
 import { WireError } from '../wire.ts';
-import { type CheckQuestion, readCheck } from './check-codec.ts';
+import { type CheckQuestion, type CheckResponse, readCheck } from './check-codec.ts';
 import {
   basePathExtension,
   listenerMetadata,
@@ -109,24 +103,6 @@ function certificateIn(text: string): X509Certificate | null | 'unreadable' {
     // OpenSSL's words would help nobody, and a certificate that we cannot read is nobody's.
     return 'unreadable';
   }
-}
-
-/** envoy.service.auth.v3.CheckResponse as far as it is written here. */
-export interface CheckResponse {
-  /** google.rpc.Code. */
-  readonly code: 0 | 7;
-  readonly message: string;
-  readonly verdict:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'ok'; readonly set: readonly Header[]; readonly remove: readonly string[] }
-    | {
-        readonly kind: 'denied';
-        readonly status: number;
-        readonly headers: readonly Header[];
-        readonly body: string;
-      };
-  /** What the access log says of it, and who reads the answer. */
-  readonly metadata: AnswerNotes | null;
 }
 
 export const admitted: CheckResponse = { code: 0, message: '', verdict: { kind: 'none' }, metadata: null };
