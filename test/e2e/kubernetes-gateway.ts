@@ -105,18 +105,27 @@ export class KubernetesGateway implements AsyncDisposable {
     return fetch(this.url(path), { ...init, headers });
   }
 
-  /** kubectl as an agent runs it: it sends tokens over TLS alone. */
-  async startKubectl(
-    args: readonly string[],
-    options: RunOptions & { readonly terminal?: boolean } = {},
-  ): Promise<Running> {
+  /** Of an agent, who comes over TLS: kubectl sends tokens over TLS alone. The file's path. */
+  async kubeconfig(): Promise<string> {
     const file = join(this.folder, `agent-${++this.#kubeconfigs}.kubeconfig`);
     await writeFile(
       file,
       kubeconfigOf(this.securePort, join(this.folder, 'listener-ca.pem'), this.issuer.mint()),
       { mode: 0o600 },
     );
-    const env = { KUBECONFIG: file, KUBECACHEDIR: join(this.folder, 'cache'), HOME: this.folder };
+    return file;
+  }
+
+  /** kubectl as an agent runs it. */
+  async startKubectl(
+    args: readonly string[],
+    options: RunOptions & { readonly terminal?: boolean } = {},
+  ): Promise<Running> {
+    const env = {
+      KUBECONFIG: await this.kubeconfig(),
+      KUBECACHEDIR: join(this.folder, 'cache'),
+      HOME: this.folder,
+    };
     const { terminal = false, ...others } = options;
     const run = { ...others, env: { ...env, ...options.env } };
     if (!terminal) return start(this.cluster.kubectlPath, args, run);

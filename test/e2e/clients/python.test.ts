@@ -41,7 +41,7 @@ const copied = [
 ];
 
 test('psycopg 3, and libpq in pipeline mode', async () => {
-  const script = await startPython(gateway, 'psycopg_client.py');
+  const script = await startPython('psycopg_client.py', gateway.libpq());
   await script.waits('running');
   while ((await direct.query(sleeping)).rowCount === 0);
   script.go();
@@ -66,7 +66,7 @@ test('psycopg 3, and libpq in pipeline mode', async () => {
 });
 
 test('asyncpg', async () => {
-  const script = await startPython(gateway, 'asyncpg_client.py');
+  const script = await startPython('asyncpg_client.py', gateway.libpq());
   await script.waits('running');
   while ((await direct.query(sleeping)).rowCount === 0);
   script.go();

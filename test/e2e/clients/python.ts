@@ -5,7 +5,6 @@ import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { TestGateway } from '../gateway.ts';
 import { type Script, startScript } from './script.ts';
 
 const run = promisify(execFile);
@@ -48,7 +47,8 @@ export async function pythonPackages(): Promise<string> {
   return folder;
 }
 
-export async function startPython(gateway: TestGateway, name: string): Promise<Script> {
-  const env = { ...gateway.libpq(), PYTHONPATH: await pythonPackages(), PYTHONDONTWRITEBYTECODE: '1' };
-  return startScript('python3', [join(import.meta.dirname, name)], env);
+/** @param env with which the script finds its way */
+export async function startPython(name: string, env: Readonly<Record<string, string>>): Promise<Script> {
+  const packages = { PYTHONPATH: await pythonPackages(), PYTHONDONTWRITEBYTECODE: '1' };
+  return startScript('python3', [join(import.meta.dirname, name)], { ...env, ...packages });
 }

@@ -31,14 +31,11 @@ const refused = (message: string, hint: string): Unacceptable => ({
 export const streamKindOf = ({ group, resource, subresource }: ResourceRequest): StreamKind | null =>
   group === '' && resource === 'pods' ? (streamKinds.find((kind) => kind === subresource) ?? null) : null;
 
-/** Go's strconv.ParseBool, by which the API server reads these; what it does not know it takes for false or refuses. */
-const booleans: Readonly<Record<string, boolean>> = {
-  true: true,
-  '1': true,
-  false: false,
-  '0': false,
-  '': false,
-};
+/**
+ * What clients send for a flag, in any case: Python writes True. To the API server 0 and false are false, and all else is true, nothing at all
+ * included (runtime.Convert_Slice_string_To_bool); what nobody means by that is refused.
+ */
+const booleans: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false };
 const flags: ReadonlySet<string> = new Set(['stdin', 'stdout', 'stderr', 'tty']);
 
 export function readStreamRequest(
@@ -49,11 +46,12 @@ export function readStreamRequest(
   const said = new Map<string, boolean>();
   let container: string | null = null;
   for (const { name, value } of parameters) {
+    const flag = value.toLowerCase();
     if (name === 'command' && kind === 'exec') argv.push(value);
     else if (name === 'container' && kind !== 'portforward' && container === null) container = value;
     else if (name === 'ports' && kind === 'portforward') continue;
-    else if (flags.has(name) && kind !== 'portforward' && !said.has(name) && Object.hasOwn(booleans, value)) {
-      said.set(name, booleans[value] === true);
+    else if (flags.has(name) && kind !== 'portforward' && !said.has(name) && Object.hasOwn(booleans, flag)) {
+      said.set(name, booleans[flag] === true);
     } else
       return refused(
         `the parameter ${name} is not what ${kind} takes, or stands there twice.`,
