@@ -30,6 +30,12 @@ export const maxTickets = 1_024;
 /** How long the API server may take to open a stream: it asks the kubelet, which answers within 30 s or not at all. */
 export const streamHandshakeMs = 35_000;
 
+/**
+ * How long a refused client may take to close. Python's sleeps on its socket while our closing message, which came in one TLS record with
+ * the refusal, lies in its TLS library: only the end of the connection wakes it.
+ */
+export const refusedCloseMs = 1_000;
+
 /** Of one message: clients and kubelets send at most 32 KiB at a time; kubectl itself takes 32 MiB. */
 export const maxMessageBytes = 4 * 1024 * 1024;
 /** `{"Width":80,"Height":24}` */

@@ -6,6 +6,7 @@ from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from steps import say, wait_for_go
 
@@ -87,6 +88,13 @@ def executed(*command):
     return [session.read_all(), status]
 
 
+def exec_refused():
+    session = execute("rm", "-rf", "data")
+    # Well under the time after which a connection is dropped that the client does not close.
+    session.run_forever(timeout=15)
+    return [session.is_open(), session.read_channel(ERROR_CHANNEL)]
+
+
 def typed():
     session = execute("head", "-n", "1", stdin=True)
     session.write_stdin("a line\n")
@@ -110,7 +118,7 @@ say(watched=watched())
 say(refused=refused())
 say(executed=executed("seq", "3"))
 say(failed=executed("test", "-e", "/nowhere")[1])
-say(execRefused=executed("rm", "-rf", "data"))
+say(execRefused=exec_refused())
 say(typed=typed())
 say(logged=logged())
 wait_for_go("delete")

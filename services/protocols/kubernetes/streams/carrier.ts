@@ -14,7 +14,7 @@ import type {
 } from '../../requests/language.ts';
 import type { RequestTarget } from '../../requests/target.ts';
 import { streamProcessHeader, streamTicketHeader } from '../../stream-headers.ts';
-import { maxMessageBytes } from '../limits.ts';
+import { maxMessageBytes, refusedCloseMs } from '../limits.ts';
 import { statusDocument } from '../status.ts';
 import { CarriedStream, nothingSeen } from './carried.ts';
 import { ChannelRelay } from './channel-relay.ts';
@@ -179,6 +179,8 @@ export class KubernetesStreams implements StreamCarrier<RequestTarget> {
       client.on('error', () => client.terminate());
       client.send(onChannel(channel.status, Buffer.from(status)));
       client.close(1000);
+      const timer = this.#services.clock.after(refusedCloseMs, () => client.terminate());
+      client.once('close', () => timer.cancel());
     });
   }
 

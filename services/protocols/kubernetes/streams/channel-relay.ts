@@ -41,7 +41,8 @@ export class ChannelRelay {
   constructor(parts: ChannelRelayParts) {
     this.#parts = parts;
     const { client, target } = parts;
-    client.on('message', (data, isBinary) => this.#fromClient(asBuffer(data), isBinary));
+    // As text or binary: Python writes text, and the API server takes either for bytes.
+    client.on('message', (data) => this.#fromClient(asBuffer(data)));
     target.on('message', (data, isBinary) => this.#fromTarget(asBuffer(data), isBinary));
     client.on('error', () => client.terminate());
     target.on('error', () => target.terminate());
@@ -64,10 +65,10 @@ export class ChannelRelay {
     this.#over('cut-off');
   }
 
-  #fromClient(message: Buffer, isBinary: boolean): void {
+  #fromClient(message: Buffer): void {
     if (this.#isOver) return;
     const { client, target, protocol, request, recording } = this.#parts;
-    const said = isBinary ? fromClient(message, protocol, request) : null;
+    const said = fromClient(message, protocol, request);
     if (said === null) return this.end('the client sent what does not belong to this stream.');
     if (said.kind === 'stdin') recording.add('stdin', said.bytes);
     pass(message, client, target);
