@@ -1,13 +1,8 @@
-import {
-  basePathExtension,
-  routeKindExtension,
-  routePrefixExtension,
-  targetExtension,
-} from '../services/edge/ext-authz/listener-metadata.ts';
 import type { RouteKind } from '../services/protocols/request.ts';
 import { EnvoyError } from './errors.ts';
 import { clusterName, httpRoutes, type NamedTarget, pathPrefixes } from './http-names.ts';
 import { any, duration, type EnvoyMessage } from './message.ts';
+import { routeCheck } from './route-check.ts';
 import { streamRoutes } from './streams.ts';
 
 /**
@@ -118,17 +113,7 @@ const route = (
   // A session of the target's own would be the gateway's, and no client's to hold.
   response_headers_to_remove: ['set-cookie', 'set-cookie2'],
   typed_per_filter_config: {
-    'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
-      check_settings: {
-        context_extensions: {
-          [targetExtension]: target.name,
-          [routePrefixExtension]: prefix,
-          [basePathExtension]: target.basePath,
-          [routeKindExtension]: kind,
-        },
-        ...bodySettings(target, kind),
-      },
-    }),
+    'envoy.filters.http.ext_authz': routeCheck(target, prefix, kind, bodySettings(target, kind)),
   },
 });
 

@@ -1,16 +1,10 @@
 import { workerNumbers } from '../services/core/model/worker.ts';
-import {
-  basePathExtension,
-  routeKindExtension,
-  routePrefixExtension,
-  targetExtension,
-} from '../services/edge/ext-authz/listener-metadata.ts';
-import type { RouteKind } from '../services/protocols/request.ts';
 import { streamProcess, streamProcessHeader } from '../services/protocols/stream-headers.ts';
 import type { NamedTarget, RequestProtocol } from './http-names.ts';
 import { connectionBufferBytes, connectTimeoutMs, maxStreams } from './limits.ts';
 import type { Workers } from './listener-kind.ts';
 import { any, duration, type EnvoyMessage, extension, pipe } from './message.ts';
+import { routeCheck } from './route-check.ts';
 import { streamsSocket } from './sockets.ts';
 
 /** Requests that become streams: they go to the gateway process that has decided on them, which carries them to the target. */
@@ -54,17 +48,9 @@ export function streamRoutes(target: NamedTarget, prefix: string): readonly Envo
             },
           ],
         }),
-        'envoy.filters.http.ext_authz': any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute', {
-          check_settings: {
-            context_extensions: {
-              [targetExtension]: target.name,
-              [routePrefixExtension]: prefix,
-              [basePathExtension]: target.basePath,
-              [routeKindExtension]: 'upgrade' satisfies RouteKind,
-            },
-            // There is none, and a POST that is to be upgraded would be waited for.
-            disable_request_body_buffering: true,
-          },
+        'envoy.filters.http.ext_authz': routeCheck(target, prefix, 'upgrade', {
+          // There is none, and a POST that is to be upgraded would be waited for.
+          disable_request_body_buffering: true,
         }),
       },
     },
