@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { CheckpointSession, SessionEnd } from '../../core/checkpoint/contract.ts';
 import type { Clock } from '../../core/model/clock.ts';
 import type { Deny } from '../../core/model/decision.ts';
+import type { TargetName } from '../../core/model/ids.ts';
 import type { Principal } from '../../core/model/principal.ts';
 import type { SessionTrace } from '../../core/model/telemetry.ts';
 import type { EngineServices } from '../protocol.ts';
@@ -85,13 +86,21 @@ class OpenSession implements RequestSession {
   }
 }
 
+/** Digests of a principal, which each of its requests would make anew. */
+interface Identity {
+  /** All that a session's rights hang on. */
+  readonly identity: string;
+  /** By target. */
+  readonly revocationKeys: Map<TargetName, string>;
+}
+
 export class Sessions {
   readonly #protocol: string;
   readonly #services: Services;
   readonly #open = new Map<string, OpenSession>();
   /** By revocation key, until when (monotonic), with what is said. */
   readonly #revoked = new Map<string, { readonly untilMs: number; readonly deny: Deny }>();
-  readonly #identities = new WeakMap<Principal, string>();
+  readonly #identities = new WeakMap<Principal, Identity>();
 
   constructor(protocol: string, services: Services) {
     this.#protocol = protocol;
@@ -100,9 +109,8 @@ export class Sessions {
 
   /** The session that the request belongs to; a new one, where the policy has nothing against it. */
   of(principal: Principal, { listener, source }: ArrivedRequest, route: RequestRoute): RequestSession | Deny {
-    const identity = this.#identityOf(principal);
     const { target } = route;
-    const revocationKey = digest([principal.issuer, principal.credentialId, target]);
+    const { identity, revocationKey } = this.#identityOf(principal, target);
     const revoked = this.#revokedBy(revocationKey);
     if (revoked !== null) return revoked;
     // The address too: rules may ask for it, and the checkpoint holds it for the whole session.
@@ -138,14 +146,19 @@ export class Sessions {
     for (const session of [...this.#open.values()]) this.#close(session, why);
   }
 
-  /** All that a session's rights hang on. A token that is verified again gives another object that says the same. */
-  #identityOf(principal: Principal): string {
-    let identity = this.#identities.get(principal);
-    if (identity === undefined) {
-      identity = digest([JSON.stringify(principal)]);
-      this.#identities.set(principal, identity);
+  /** A token that is verified again gives another object that says the same. */
+  #identityOf(principal: Principal, target: TargetName): { identity: string; revocationKey: string } {
+    let known = this.#identities.get(principal);
+    if (known === undefined) {
+      known = { identity: digest([JSON.stringify(principal)]), revocationKeys: new Map() };
+      this.#identities.set(principal, known);
     }
-    return identity;
+    let revocationKey = known.revocationKeys.get(target);
+    if (revocationKey === undefined) {
+      revocationKey = digest([principal.issuer, principal.credentialId, target]);
+      known.revocationKeys.set(target, revocationKey);
+    }
+    return { identity: known.identity, revocationKey };
   }
 
   #ended(key: string, { reason, message }: SessionEnd): void {
