@@ -7,7 +7,7 @@ import { loadSettings } from './core/config/load.ts';
 import type { Outline } from './core/config/outline.ts';
 import { readYamlDocument, type YamlDocument } from './core/config/yaml-document.ts';
 import { detectorNames } from './core/masking/detectors.ts';
-import { transformNames } from './core/masking/transforms.ts';
+import { transformNames } from './core/masking/transform-names.ts';
 import type { Clock } from './core/model/clock.ts';
 import type { Problem, SourceDocument } from './core/model/problem.ts';
 import type { Settings } from './core/model/settings.ts';

@@ -5,7 +5,8 @@
 import { createSecretKey } from 'node:crypto';
 import { detectorNames } from '../../services/core/masking/detectors.ts';
 import { ValueScanner } from '../../services/core/masking/scan.ts';
-import { columnMask, transformNames } from '../../services/core/masking/transforms.ts';
+import { transformNames } from '../../services/core/masking/transform-names.ts';
+import { columnMask } from '../../services/core/masking/transforms.ts';
 
 const key = createSecretKey(Buffer.alloc(32, 7));
 const masks = detectorNames.map((detector) => ({ detector, transform: 'full' as const }));

@@ -6,7 +6,7 @@ import type { Meter, MetricOptions } from '@opentelemetry/api';
 import { Command } from 'commander';
 import { commands } from '../../services/console/cli/command-table.ts';
 import { detectorNames } from '../../services/core/masking/detectors.ts';
-import { transformNames } from '../../services/core/masking/transforms.ts';
+import { transformNames } from '../../services/core/masking/transform-names.ts';
 import { type Reason, reasons } from '../../services/core/model/decision.ts';
 import { principalPatternSchema, ruleKeys } from '../../services/core/policy/schema.ts';
 import { createInstruments } from '../../services/core/telemetry/instruments.ts';

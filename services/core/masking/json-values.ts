@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { unreachable } from '../model/errors.ts';
-import { type ColumnMask, columnMask, type TransformName } from './transforms.ts';
+import type { TransformName } from './transform-names.ts';
+import { type ColumnMask, columnMask } from './transforms.ts';
 import { fullMask } from './value-kind.ts';
 
 /** What becomes of a masked value of a JSON document, by the type that it has. null stays null. */
@@ -37,24 +37,4 @@ export function jsonMask(transform: TransformName, key: KeyObject, field: string
     boolean: isNull ? 'null' : 'false',
     object: isNull ? 'null' : '{}',
   };
-}
-
-/** From what shows least to what shows most: where several masks name a field, the strictest one holds. */
-export function strictness(transform: TransformName): number {
-  switch (transform) {
-    case 'null':
-      return 0;
-    case 'full':
-      return 1;
-    case 'redact':
-      return 2;
-    case 'hash':
-      return 3;
-    case 'email':
-      return 4;
-    case 'last4':
-      return 5;
-    default:
-      return unreachable(transform);
-  }
 }

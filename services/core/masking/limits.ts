@@ -9,12 +9,6 @@ export const maxDomainLabelBytes = 63;
 /** `-----BEGIN ENCRYPTED PRIVATE KEY-----` and PGP's block are under 45; what is longer is no PEM label. */
 export const maxPemLineBytes = 64;
 
-/**
- * `last4` shows four characters only of values at least this long: a bare US social security number, the shortest
- * thing whose last four digits people show each other. A shorter value would be half given away.
- */
-export const last4MinCharacters = 9;
-
 /** Digits of HMAC-SHA-256 that `hash` shows, in hex. 80 bits: two of 10^9 values meet with probability 4 * 10^-7. */
 export const hashHexDigits = 20;
 

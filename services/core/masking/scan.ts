@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { at, code, type Detector, isDigit, maxDigitRun } from './detect/bytes.ts';
 import { type DetectorName, detectorNames, detectors } from './detectors.ts';
 import { minScannedBytes } from './limits.ts';
-import { type ColumnMask, columnMask, redactedText, type TransformName } from './transforms.ts';
+import type { TransformName } from './transform-names.ts';
+import { type ColumnMask, columnMask, redactedText } from './transforms.ts';
 import type { ValueKind } from './value-kind.ts';
 
 export interface DetectorMask {

@@ -1,98 +1,53 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { unreachable } from '../model/errors.ts';
-import { MaskingError } from './errors.ts';
-import { hashHexDigits, last4MinCharacters, maxFieldKeys } from './limits.ts';
+import {
+  hashedBigint,
+  hashedBytes,
+  hashedInteger,
+  hashedText,
+  hashedUuid,
+  type MaskContext,
+  wordPair,
+} from './keyed-hash.ts';
+import { monthOf } from './month.ts';
+import { isPart, type ShownPart, shownPart, type TransformName } from './transform-names.ts';
 import { canonicalValues, fullMask, type ValueKind } from './value-kind.ts';
 
-/** Each transform and what it does to text; `maskText` says what becomes of other kinds. */
-export const transforms = {
-  full: 'Eight stars, whatever the length.',
-  redact: 'The word [masked]: for readers who would take stars for the data.',
-  last4: 'Four stars and the last four characters; shorter than nine characters: as full.',
-  email: 'The first letter: a***@***.example. The domain is hidden, since a small one names its owner.',
-  hash: 'masked- and 20 hex digits of a keyed hash: equal values of one field stay equal, for joins and counts.',
-  null: 'No value at all.',
-} as const;
-
-export type TransformName = keyof typeof transforms;
-export const transformNames = Object.keys(transforms) as readonly TransformName[]; // keys of the literal above
-
-/** @throws MaskingError `unknown-transform` */
-export function transformName(name: string): TransformName {
-  const found = transformNames.find((known) => known === name);
-  if (found === undefined) {
-    throw new MaskingError(
-      'unknown-transform',
-      `"${name}" is no transform; there are ${transformNames.join(', ')}`,
-    );
-  }
-  return found;
-}
-
-export interface MaskContext {
-  /** The gateway's masking key; a KeyObject, because it shows its bytes to no log and no inspector. */
-  readonly key: KeyObject;
-  /** The field the value comes from (`app.users.email`); `hash` of one field says nothing about another's. */
-  readonly field: string;
-}
-
 export const redactedText = '[masked]';
-
-/** Upper bound of a `bigint` pseudonym: a driver that parses int8 into a double must not round two into one. */
-const maxSafePseudonym = BigInt(Number.MAX_SAFE_INTEGER);
-const maxIntegerPseudonym = 2n ** 31n - 1n;
-
-const fieldKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
-
-function fieldKey({ key, field }: MaskContext): KeyObject {
-  let keys = fieldKeys.get(key);
-  if (keys === undefined) {
-    keys = new Map();
-    fieldKeys.set(key, keys);
-  }
-  let derived = keys.get(field);
-  if (derived === undefined) {
-    if (keys.size >= maxFieldKeys) keys.clear();
-    derived = createSecretKey(createHmac('sha256', key).update(`sallyport-mask-1\0${field}`).digest());
-    keys.set(field, derived);
-  }
-  return derived;
-}
-
-/**
- * HMAC-SHA-256 under a key of the field's own. Without the gateway's key a table of hashes cannot be searched by
- * trying values; whoever may write the field and read it back masked can still try them one by one, online.
- */
-const pseudonym = (text: string, context: MaskContext): string =>
-  createHmac('sha256', fieldKey(context)).update(text, 'utf8').digest('hex');
-
-/** 1 to `max`. The first 64 bits of the hash, so that the remainder's bias is below 2^-11 for the widest kind. */
-const pseudonymNumber = (text: string, context: MaskContext, max: bigint): string =>
-  String((BigInt(`0x${pseudonym(text, context).slice(0, 16)}`) % max) + 1n);
-
-/** RFC 9562 section 5.8, version 8: bits of one's own choosing. */
-function pseudonymUuid(text: string, context: MaskContext): string {
-  const hex = pseudonym(text, context);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`;
-}
-
-const hashText = (text: string, context: MaskContext): string =>
-  `masked-${pseudonym(text, context).slice(0, hashHexDigits)}`;
 
 /** Letters and digits only: what is shown goes into JSON, arrays and CSV, where other characters have a meaning. */
 const notShown = /[^\p{L}\p{N}]/gu;
 
-function last4Text(text: string): string {
-  // A character is at most two UTF-16 units: this tail is enough to count nine, however long the text.
-  const characters = Array.from(text.trimEnd().slice(-2 * last4MinCharacters));
-  if (characters.length < last4MinCharacters) return fullMask;
-  return `****${characters.slice(-4).join('').replace(notShown, '*')}`;
+/**
+ * Values that are shorter than this are masked in full, or half of them would be given away: nine characters for the last four, the
+ * length of a US social security number, which is the shortest thing whose last four digits people show each other.
+ */
+const fewestCharacters = (shown: number): number => 2 * shown + 1;
+
+function partText(text: string, { side, characters }: ShownPart): string {
+  const fewest = fewestCharacters(characters);
+  // A character is at most two UTF-16 units: this much is enough to count them, however long the text.
+  const end = side === 'first' ? text.trimStart().slice(0, 2 * fewest) : text.trimEnd().slice(-2 * fewest);
+  const all = Array.from(end);
+  if (all.length < fewest) return fullMask;
+  const shown = side === 'first' ? all.slice(0, characters) : all.slice(-characters);
+  const plain = shown.join('').replace(notShown, '*');
+  return side === 'first' ? `${plain}****` : `****${plain}`;
 }
 
-function last4Integer(text: string): string {
+function partInteger(text: string, { side, characters }: ShownPart): string {
   const digits = text.replace('-', '');
+  if (digits.length < fewestCharacters(characters)) return '0';
   // Number drops leading zeros, which JSON forbids.
-  return digits.length >= last4MinCharacters ? String(Number(digits.slice(-4))) : '0';
+  return String(Number(side === 'first' ? digits.slice(0, characters) : digits.slice(-characters)));
+}
+
+function partUuid(text: string, { side, characters }: ShownPart): string {
+  const shown = (side === 'first' ? text.slice(0, characters) : text.slice(-characters)).replace(
+    /[^\da-f]/gi,
+    '0',
+  );
+  const zeros = canonicalValues.uuid;
+  return side === 'first' ? shown + zeros.slice(characters) : zeros.slice(0, -characters) + shown;
 }
 
 const emailShape = /^([^\s@])[^\s@]*@[^\s@]+$/u;
@@ -132,21 +87,26 @@ export type ColumnMask =
 const constant = (text: string | null): ColumnMask => ({ kind: 'constant', text });
 const each = (mask: (text: string) => string): ColumnMask => ({ kind: 'each', mask });
 
-function hashMask(kind: ValueKind, context: MaskContext): ColumnMask {
+/** @param shownText how texts are shown: by digits or by words */
+function hashMask(
+  kind: ValueKind,
+  context: MaskContext,
+  shownText: (text: string, context: MaskContext) => string,
+): ColumnMask {
   switch (kind) {
     case 'text':
-      return each((text) => hashText(text, context));
+      return each((text) => shownText(text, context));
     case 'json':
-      return each((text) => JSON.stringify(hashText(text, context)));
+      return each((text) => JSON.stringify(shownText(text, context)));
     case 'integer':
     case 'decimal':
-      return each((text) => pseudonymNumber(text, context, maxIntegerPseudonym));
+      return each((text) => hashedInteger(text, context));
     case 'bigint':
-      return each((text) => pseudonymNumber(text, context, maxSafePseudonym));
+      return each((text) => hashedBigint(text, context));
     case 'uuid':
-      return each((text) => pseudonymUuid(text, context));
+      return each((text) => hashedUuid(text, context));
     case 'bytea':
-      return each((text) => `\\x${pseudonym(text, context).slice(0, hashHexDigits)}`);
+      return each((text) => hashedBytes(text, context));
     // Too few values for a pseudonym to hide anything or to stay distinct; or of no use as one.
     case 'smallint':
     case 'float':
@@ -164,15 +124,28 @@ function hashMask(kind: ValueKind, context: MaskContext): ColumnMask {
   }
 }
 
-function last4Mask(kind: ValueKind): ColumnMask {
+function partMask(kind: ValueKind, part: ShownPart): ColumnMask {
   switch (kind) {
     case 'text':
-      return each(last4Text);
+      return each((text) => partText(text, part));
     case 'integer':
     case 'bigint':
-      return each(last4Integer);
+      return each((text) => partInteger(text, part));
     case 'uuid':
-      return each((text) => `00000000-0000-0000-0000-00000000${text.slice(-4).replace(/[^\da-f]/gi, '0')}`);
+      return each((text) => partUuid(text, part));
+    default:
+      return fullKind(kind);
+  }
+}
+
+/** What is no date of four digits of year (`infinity`, BC), or is written in another style, is masked in full. */
+function monthMask(kind: ValueKind): ColumnMask {
+  switch (kind) {
+    case 'text':
+    case 'date':
+    case 'timestamp':
+    case 'timestamptz':
+      return each((text) => monthOf(text) ?? canonicalValues[kind]);
     default:
       return fullKind(kind);
   }
@@ -185,29 +158,33 @@ const fullKind = (kind: ValueKind): ColumnMask =>
  * The mask of a column that holds a masked field as it is. NULL stays NULL and is not given to it. The result always
  * parses as the kind:
  *
- * | kind | full, redact, email | last4 | hash |
- * | --- | --- | --- | --- |
- * | text | see `transforms` | see `transforms` | `masked-` and 20 hex digits |
- * | smallint | 0 | 0 | 0 |
- * | integer | 0 | its last four digits (`-4000001234` gives 1234), 0 below nine digits | 1 to 2^31-1 |
- * | bigint | 0 | as integer | 1 to 2^53-1 |
- * | decimal | 0 | 0 | 1 to 2^31-1 |
- * | float, boolean, date, time, timestamp, timestamptz, inet, array | `canonicalValues` | same | same |
- * | uuid | all zeros | zeros and its last four digits | a version 8 uuid |
- * | json | `{}`, `[]`, `"********"` or `null`, as its top is | same | the hash as a JSON string |
- * | bytea | empty | empty | ten bytes |
- * | other | NULL | NULL | NULL |
+ * | kind | full, redact, email | first, last | hash, pseudonym | month |
+ * | --- | --- | --- | --- | --- |
+ * | text | see transform-names.ts | four stars and the characters | see transform-names.ts | a date's month |
+ * | smallint | 0 | 0 | 0 | 0 |
+ * | integer | 0 | its digits (the last four of `-4000001234` are 1234), 0 when it is too short | 1 to 2^31-1 | 0 |
+ * | bigint | 0 | as integer | 1 to 2^53-1 | 0 |
+ * | decimal | 0 | 0 | 1 to 2^31-1 | 0 |
+ * | date, timestamp, timestamptz | `canonicalValues` | same | same | the first of the month |
+ * | float, boolean, time, inet, array | `canonicalValues` | same | same | same |
+ * | uuid | all zeros | zeros and its digits | a version 8 uuid | all zeros |
+ * | json | `{}`, `[]`, `"********"` or `null`, as its top is | same | as text, in a JSON string | as full |
+ * | bytea | empty | empty | ten bytes | empty |
+ * | other | NULL | NULL | NULL | NULL |
  *
  * `null` gives NULL for every kind.
  */
 export function columnMask(transform: TransformName, kind: ValueKind, context: MaskContext): ColumnMask {
+  if (isPart(transform)) return partMask(kind, shownPart(transform));
   switch (transform) {
     case 'null':
       return constant(null);
     case 'hash':
-      return hashMask(kind, context);
-    case 'last4':
-      return last4Mask(kind);
+      return hashMask(kind, context, hashedText);
+    case 'pseudonym':
+      return hashMask(kind, context, wordPair);
+    case 'month':
+      return monthMask(kind);
     case 'email':
       return kind === 'text' ? each(emailText) : fullKind(kind);
     case 'redact':

@@ -52,7 +52,7 @@ export interface Mask {
   readonly fields: readonly string[];
   /** Names of detectors (`email`, `card`) run over values that no field pattern covers. */
   readonly detect: readonly string[];
-  /** The transform's name: `full`, `last4`, `email`, `hash`, `null`, ... */
+  /** The transform's name: `full`, `last4`, `email`, `hash`, `null`, ... (core/masking/transform-names.ts) */
   readonly transform: string;
   /** Whether an action may use a masked field to choose rows (WHERE, JOIN, ORDER BY), which reveals it bit by bit. */
   readonly inConditions: 'deny' | 'allow';

@@ -1,5 +1,5 @@
 import type { DetectorName } from '../../core/masking/detectors.ts';
-import type { TransformName } from '../../core/masking/transforms.ts';
+import type { TransformName } from '../../core/masking/transform-names.ts';
 import type { OpaqueReason, Verb } from './effect.ts';
 import type { HttpConditions } from './policy.ts';
 

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { detectorName } from '../../core/masking/detectors.ts';
 import { compilePaths } from '../../core/masking/json-path.ts';
-import { jsonMask, strictness } from '../../core/masking/json-values.ts';
+import { jsonMask } from '../../core/masking/json-values.ts';
 import { ValueScanner } from '../../core/masking/scan.ts';
-import { transformName } from '../../core/masking/transforms.ts';
+import { strictness, transformName } from '../../core/masking/transform-names.ts';
 import type { Obligations } from '../../core/model/decision.ts';
 import type { AnswerMasks, AnswerPlan } from '../requests/answer-plan.ts';
 import { maxAnswerPlans } from './limits.ts';

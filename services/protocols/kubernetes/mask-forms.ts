@@ -9,9 +9,9 @@ import type { Change } from './object-effects.ts';
 const forms = [
   (text: string) => text.includes(fullMask),
   (text: string) => text.includes(redactedText),
-  (text: string) => /masked-[0-9a-f]{20}/.test(text),
+  (text: string) => /masked-(?:[0-9a-f]{20}|[a-z]{2,8}-[a-z]{2,8})/.test(text),
   (text: string) => /[^\s@]\*\*\*@\*\*\*\./.test(text),
-  (text: string) => /\*{4}[^*\s]{4}/.test(text),
+  (text: string) => /(?<!\*)\*{4}[\p{L}\p{N}]|[\p{L}\p{N}]\*{4}(?!\*)/u.test(text),
 ] as const;
 
 const isMasked = (text: string): boolean => forms.some((has) => has(text));

@@ -1,5 +1,5 @@
 import type { DetectorName } from '../../core/masking/detectors.ts';
-import type { TransformName } from '../../core/masking/transforms.ts';
+import type { TransformName } from '../../core/masking/transform-names.ts';
 import type { ShellOpaqueReason } from '../shell/index.ts';
 import type { Verb } from './effect.ts';
 import type { KubernetesConditions } from './policy.ts';

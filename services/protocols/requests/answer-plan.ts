@@ -3,9 +3,9 @@ import type { KeyObject } from 'node:crypto';
 import { detectorName } from '../../core/masking/detectors.ts';
 import type { JsonPlan } from '../../core/masking/json-masker.ts';
 import { compilePaths, type JsonPath, parseJsonPath } from '../../core/masking/json-path.ts';
-import { type JsonMask, jsonMask, strictness } from '../../core/masking/json-values.ts';
+import { type JsonMask, jsonMask } from '../../core/masking/json-values.ts';
 import { ValueScanner } from '../../core/masking/scan.ts';
-import { transformName } from '../../core/masking/transforms.ts';
+import { strictness, transformName } from '../../core/masking/transform-names.ts';
 import type { Obligations } from '../../core/model/decision.ts';
 
 export interface AnswerPlan {

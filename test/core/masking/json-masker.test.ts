@@ -7,7 +7,7 @@ import { compilePaths, parseJsonPath } from '../../../services/core/masking/json
 import { jsonMask } from '../../../services/core/masking/json-values.ts';
 import { maxHeldBytes, maxJsonDepth } from '../../../services/core/masking/limits.ts';
 import { type DetectorMask, ValueScanner } from '../../../services/core/masking/scan.ts';
-import type { TransformName } from '../../../services/core/masking/transforms.ts';
+import type { TransformName } from '../../../services/core/masking/transform-names.ts';
 import { byteByByte, cutAt, maskedIn, places } from './chunks.ts';
 
 const key = createSecretKey(Buffer.alloc(32, 7));

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type DetectorName, detectorName, detectorNames } from '../../../services/core/masking/detectors.ts';
 import { MaskingError } from '../../../services/core/masking/errors.ts';
 import { type DetectorMask, ValueScanner } from '../../../services/core/masking/scan.ts';
-import type { TransformName } from '../../../services/core/masking/transforms.ts';
+import type { TransformName } from '../../../services/core/masking/transform-names.ts';
 import type { ValueKind } from '../../../services/core/masking/value-kind.ts';
 import { findAll } from './reference.ts';
 

@@ -2,14 +2,14 @@ import { createSecretKey } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MaskingError } from '../../../services/core/masking/errors.ts';
+import { adjectives, nouns } from '../../../services/core/masking/pseudonym-words.ts';
 import {
-  columnMask,
-  maskDerived,
-  maskText,
+  strictness,
   type TransformName,
   transformName,
   transformNames,
-} from '../../../services/core/masking/transforms.ts';
+} from '../../../services/core/masking/transform-names.ts';
+import { columnMask, maskDerived, maskText } from '../../../services/core/masking/transforms.ts';
 import { canonicalValues, type ValueKind, valueKinds } from '../../../services/core/masking/value-kind.ts';
 
 const key = createSecretKey(Buffer.alloc(32, 1));
@@ -32,6 +32,30 @@ describe('text', () => {
     ['last4', 'ends in "quotes"}', '****es**'],
     ['last4', '𝟙𝟚𝟛𝟜𝟝𝟞𝟟𝟠𝟡', '****𝟞𝟟𝟠𝟡'],
     ['last4', '𝟙𝟚𝟛𝟜𝟝𝟞𝟟𝟠', '********'],
+    ['last1', 'abc', '****c'],
+    ['last1', 'ab', '********'],
+    ['last6', '1234567890123', '****890123'],
+    ['last6', '123456789012', '********'],
+    ['first2', 'Jane Doe', 'Ja****'],
+    ['first2', '  Jane Doe', 'Ja****'],
+    ['first2', 'Jane', '********'],
+    ['first1', '"a" and', '*****'],
+    ['first6', '4111111111111111', '411111****'],
+    ['first4', '𝟙𝟚𝟛𝟜𝟝𝟞𝟟𝟠𝟡', '𝟙𝟚𝟛𝟜****'],
+    ['month', '2024-02-29', '2024-02-01'],
+    ['month', '2024-02-29 10:22:33.5', '2024-02-01 00:00:00'],
+    ['month', '2024-02-29T10:22', '2024-02-01T00:00:00'],
+    ['month', '2024-02-29T10:22:33Z', '2024-02-01T00:00:00Z'],
+    ['month', '2024-03-01T00:30:00.123+01:00', '2024-02-01T00:00:00Z'],
+    ['month', '2023-12-31T23:30:00-0100', '2024-01-01T00:00:00Z'],
+    ['month', '1890-03-01 00:10:00+00:53:28', '1890-02-01 00:00:00+00'],
+    ['month', '0000-01-01 00:10:00+01', '********'],
+    ['month', '2024-13-01', '********'],
+    ['month', '2024-02-00', '********'],
+    ['month', '2024-02-29 25:61:00+01', '********'],
+    ['month', '29.02.2024', '********'],
+    ['month', 'since 2024-02-29', '********'],
+    ['month', '2024-02-29 BC', '********'],
     ['email', 'jane.doe@example.com', 'j***@***.example'],
     ['email', 'émile@example.com', 'é***@***.example'],
     ['email', 'j@example.com', '****@***.example'],
@@ -69,6 +93,21 @@ describe('other kinds', () => {
     ['last4', 'integer', '12345678', '0'],
     ['last4', 'smallint', '12345', '0'],
     ['last4', 'decimal', '1234567890.12', '0'],
+    ['first6', 'bigint', '4111111111111234', '411111'],
+    ['first2', 'integer', '-4123', '0'],
+    ['first2', 'integer', '-41234', '41'],
+    ['first3', 'uuid', '550e8400-e29b-41d4-a716-44665544abcd', '55000000-0000-0000-0000-000000000000'],
+    ['last6', 'uuid', '550e8400-e29b-41d4-a716-44665544abcd', '00000000-0000-0000-0000-00000044abcd'],
+    ['month', 'date', '1984-02-29', '1984-02-01'],
+    ['month', 'date', 'infinity', '2000-01-01'],
+    ['month', 'date', '0044-03-15 BC', '2000-01-01'],
+    ['month', 'timestamp', '1984-02-29 12:00:00', '1984-02-01 00:00:00'],
+    ['month', 'timestamptz', '1984-03-01 00:30:00+01', '1984-02-01 00:00:00+00'],
+    ['month', 'timestamptz', '10.03.1984 00:30:00 CET', '2000-01-01 00:00:00+00'],
+    ['month', 'time', '12:30:00', '00:00:00'],
+    ['month', 'integer', '202403', '0'],
+    ['month', 'json', '"2024-02-29"', '"********"'],
+    ['pseudonym', 'date', '1984-02-29', '2000-01-01'],
     ['last4', 'uuid', '550e8400-e29b-41d4-a716-44665544ABCD', '00000000-0000-0000-0000-00000000ABCD'],
     ['full', 'json', ' {"mail": "jane@example.com"}', '{}'],
     ['full', 'json', '[1, 2]', '[]'],
@@ -188,9 +227,13 @@ const shown: Readonly<Record<TransformName, number>> = {
   full: 0,
   redact: 0,
   null: 0,
-  last4: 4,
   email: 1,
   hash: 0,
+  pseudonym: 0,
+  // The month of a date, which these texts are not.
+  month: 0,
+  ...{ first1: 1, first2: 2, first3: 3, first4: 4, first5: 5, first6: 6 },
+  ...{ last1: 1, last2: 2, last3: 3, last4: 4, last5: 5, last6: 6 },
 };
 /** What a mask's own letters (`masked-`, `.example`, hex digits, stars) may have in common with any text. */
 const byChance = 7;
@@ -216,9 +259,42 @@ test('what does not depend on the value says nothing of its length', () => {
   }
 });
 
+test('a masked text is as long as any other masked text, but for what stands for values that are too short', () => {
+  const long = fc.string({ minLength: 13, maxLength: 60, unit: fc.constantFrom(...'abcXYZ019') });
+  for (const transform of transformNames.filter((name) => name !== 'null' && name !== 'pseudonym')) {
+    const lengthOf = (text: string): number => mask(transform, 'text', text)?.length ?? -1;
+    fc.assert(fc.property(long, (text) => lengthOf(text) === lengthOf('aaaaaaaaaaaaa')));
+  }
+});
+
+test('a pseudonym of words keeps equality within one field, and its length is that of its words', () => {
+  const pair = (text: string, field = 'app.users.name') =>
+    maskText('pseudonym', 'text', text, { key, field }) ?? '';
+  expect(pair('Ada Lovelace')).toMatch(/^masked-[a-z]{2,8}-[a-z]{2,8}$/);
+  expect(pair('Ada Lovelace')).toBe(pair('Ada Lovelace'));
+  expect(pair('Ada Lovelace')).not.toBe(pair('Ada Lovelace', 'app.orders.name'));
+  expect(maskText('pseudonym', 'json', '"Ada"', { key, field: 'x' })).toMatch(/^"masked-[a-z]+-[a-z]+"$/);
+  expect(adjectives).toHaveLength(256);
+  expect(nouns).toHaveLength(256);
+  expect(new Set([...adjectives, ...nouns]).size).toBe(512);
+  // Of 2,000 names nearly all are told apart, and all words are used.
+  const pairs = Array.from({ length: 2000 }, (_, n) => pair(`name ${n}`));
+  expect(new Set(pairs).size).toBeGreaterThan(1900);
+  expect(new Set(pairs.map((text) => text.split('-')[1])).size).toBeGreaterThan(250);
+});
+
+test('of several transforms the one that shows least is the strictest', () => {
+  expect(transformNames.toSorted((left, right) => strictness(left) - strictness(right)).slice(0, 8)).toEqual([
+    ...['null', 'full', 'redact', 'pseudonym', 'hash', 'month', 'email', 'first1'],
+  ]);
+  expect(strictness('last2')).toBeLessThan(strictness('first3'));
+});
+
 test('a name that is no transform is refused with those there are', () => {
   expect(transformName('last4')).toBe('last4');
   expect(() => transformName('rot13')).toThrow(MaskingError);
-  expect(() => transformName('rot13')).toThrow(/full, redact, last4, email, hash, null/);
+  expect(() => transformName('rot13')).toThrow(/full, redact, email, hash, pseudonym, month, null, first1/);
   expect(() => transformName('toString')).toThrow(MaskingError);
+  expect(() => transformName('last7')).toThrow(MaskingError);
+  expect(() => transformName('first')).toThrow(MaskingError);
 });

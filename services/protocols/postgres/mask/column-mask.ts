@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
-import { columnMask, maskDerived, type TransformName } from '../../../core/masking/transforms.ts';
+import type { TransformName } from '../../../core/masking/transform-names.ts';
+import { columnMask, maskDerived } from '../../../core/masking/transforms.ts';
 import type { Catalog } from '../sql/catalog.ts';
 import { BodyReader } from '../wire/body.ts';
 import { encodeBinary } from '../wire/encode.ts';

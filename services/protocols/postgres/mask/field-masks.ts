@@ -1,16 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import { type DetectorName, detectorName } from '../../../core/masking/detectors.ts';
 import { ValueScanner } from '../../../core/masking/scan.ts';
-import { type TransformName, transformName } from '../../../core/masking/transforms.ts';
+import { strictness, type TransformName, transformName } from '../../../core/masking/transform-names.ts';
 import type { Mask, Obligations } from '../../../core/model/decision.ts';
 import { isMaskedColumn } from '../policy.ts';
 import type { StatementFacts } from '../sql/analysis.ts';
 import type { Catalog, CatalogColumn } from '../sql/catalog.ts';
 import type { FieldDescription } from '../wire/backend.ts';
 import type { RowPlan } from './plan.ts';
-
-/** From what shows least to what shows most: where several masks name a column, the strictest one holds. */
-const strictness: readonly TransformName[] = ['null', 'full', 'redact', 'hash', 'email', 'last4'];
 
 interface DescribedPlan {
   readonly fields: readonly FieldDescription[];
@@ -32,7 +29,7 @@ export class FieldMasks {
     this.catalog = catalog;
     this.#masks = obligations.masks
       .map((mask) => ({ mask, transform: transformName(mask.transform) }))
-      .sort((left, right) => strictness.indexOf(left.transform) - strictness.indexOf(right.transform));
+      .sort((left, right) => strictness(left.transform) - strictness(right.transform));
     const detecting = this.#masks.flatMap(({ mask, transform }) =>
       mask.detect.map((name): { detector: DetectorName; transform: TransformName } => ({
         detector: detectorName(name),

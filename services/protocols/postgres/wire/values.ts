@@ -103,11 +103,10 @@ function isoText(ms: number): string | null {
 const dateText = (days: number): string | null => isoText(epochMs + days * dayMs)?.slice(0, 10) ?? null;
 
 function timestampText(microseconds: bigint, withZone: boolean): string | null {
-  const seconds = microseconds / 1_000_000n;
-  const text = isoText(epochMs + Number(seconds) * 1000);
+  // Before 2000 too the fraction counts upwards.
+  const fraction = ((microseconds % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const text = isoText(epochMs + Number((microseconds - fraction) / 1_000_000n) * 1000);
   if (text === null) return null;
-  const fraction = microseconds % 1_000_000n;
-  if (fraction < 0n) return null; // Before 2000 with a fraction: rare enough to be shown as hex.
   const digits = fraction === 0n ? '' : `.${String(fraction).padStart(6, '0')}`;
   return `${text.slice(0, 19).replace('T', ' ')}${digits}${withZone ? '+00' : ''}`;
 }

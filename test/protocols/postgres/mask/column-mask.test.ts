@@ -1,7 +1,7 @@
 /** Masked values of every kind, held against what a real server sends and takes. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
-import { transformNames } from '../../../../services/core/masking/transforms.ts';
+import { transformNames } from '../../../../services/core/masking/transform-names.ts';
 import {
   type ColumnMasker,
   derivedMasker,
@@ -30,6 +30,9 @@ beforeAll(async () => {
     CREATE DOMAIN small AS int4;
     CREATE DOMAIN smaller AS small;
     CREATE DOMAIN words AS text[];
+    CREATE DOMAIN birthday AS date CHECK (VALUE > '1900-01-01');
+    CREATE DOMAIN mail AS citext;
+    CREATE DOMAIN document AS jsonb;
     CREATE TYPE mood AS ENUM ('sad', 'ada@example.org');
     CREATE TYPE pair AS (a text, b int4)`);
   catalog = (await CatalogCache.open(catalogReader(client))).current;
@@ -97,6 +100,24 @@ const values: readonly (readonly [string, string, string | null])[] = [
   ['citext[]', '{a}', '{}'],
   ['words', '{a}', '{}'],
   ['smaller', '42', '0'],
+  ['birthday', '1984-05-06', '2000-01-01'],
+  ['mail', 'ada@localhost', '********'],
+  ['document', 'true', 'null'],
+  ['mail[]', '{a@b}', '{}'],
+  ['numeric', 'NaN', '0'],
+  ['float8', 'Infinity', '0'],
+  ['date', 'infinity', '2000-01-01'],
+  ['date', '0044-03-15 BC', '2000-01-01'],
+  ['date', '12345-06-07', '2000-01-01'],
+  ['timestamp', '-infinity', '2000-01-01 00:00:00'],
+  ['timestamptz', '0001-01-01 00:00:00+00 BC', '2000-01-01 00:00:00+00'],
+  ['timestamptz', '1999-12-31 23:59:59.999999+00', '2000-01-01 00:00:00+00'],
+  ['inet', '2001:db8::7/64', '0.0.0.0'],
+  ['date[]', '{1984-05-06,NULL}', '{}'],
+  ['jsonb[]', '{"{\\"a\\": 1}"}', '{}'],
+  ['uuid[]', '{6b29fc40-ca47-1067-b31d-00dd010662da}', '{}'],
+  ['birthday[]', '{1984-05-06}', '{}'],
+  ['mood[]', '{sad}', '{}'],
   // Of what nothing is known, only NULL is sure to be a value.
   ['mood', 'sad', null],
   ['pair', '(a,1)', null],
@@ -104,6 +125,15 @@ const values: readonly (readonly [string, string, string | null])[] = [
   ['int4range', '[1,2)', null],
   ['cidr', '10.0.0.0/8', null],
   ['timetz', '01:02:03+00', null],
+  ['money', '$1.50', null],
+  ['bit(4)', '1010', null],
+  ['varbit', '1010', null],
+  ['point', '(1,2)', null],
+  ['macaddr', '08:00:2b:01:02:03', null],
+  ['tsvector', "'ada'", null],
+  ['xml', '<a>ada</a>', null],
+  ['int4multirange', '{[1,2)}', null],
+  ['pg_lsn', '16/B374D848', null],
 ];
 
 const normal = (type: string, text: string | null): Promise<string | null> => readBack(type, text);
@@ -117,11 +147,16 @@ describe('in place of a value stands one of its own type, in the format that was
       directMasker({ typeOid: oid, format }, transform, 'app.users.x', catalog, key);
 
     expect(direct(0, 'full').mask(text)).toEqual(full === null ? null : Buffer.from(full));
+    const read = new Set<string>();
     for (const transform of transformNames) {
       const inText = masked(direct(0, transform), text)?.toString() ?? null;
       const inBinary = masked(direct(1, transform), binary);
+      const pair = JSON.stringify([inText, inBinary]);
       // The server reads the same from both, so clients do, and a pseudonym does not depend on the driver.
-      expect([transform, await readBack(type, inBinary)]).toEqual([transform, await normal(type, inText)]);
+      if (!read.has(pair)) {
+        expect([transform, await readBack(type, inBinary)]).toEqual([transform, await normal(type, inText)]);
+      }
+      read.add(pair);
       expect(inText).not.toBe(text.toString());
       // NULL says nothing, and stays.
       expect(direct(0, transform).masksNull).toBe(false);
@@ -138,6 +173,49 @@ describe('in place of a value stands one of its own type, in the format that was
       expect(derived.mask(null)).toEqual(shown);
     }
   });
+});
+
+test.each([
+  ['document', '{"a": [1, "ada@example.org"]}', '{}'],
+  ['json', ' [{"a": 1}] ', '[]'],
+  ['jsonb', '"ada@example.org"', '"********"'],
+])('of %s %s the shape stays', async (type, literal, full) => {
+  const { oid, text, binary } = await sampleOf(type, literal);
+  for (const [format, value] of [text, binary].entries()) {
+    const shown = masked(directMasker({ typeOid: oid, format }, 'full', 'a.b.c', catalog, key), value);
+    expect(await readBack(type, format === 0 ? (shown?.toString() ?? null) : shown)).toBe(full);
+  }
+});
+
+test('the month of a time is the same whatever the zone and format in which a client asks', async () => {
+  const shown: unknown[] = [];
+  for (const zone of ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu']) {
+    await client.query(`SET timezone = '${zone}'`);
+    const { oid, text, binary } = await sampleOf('timestamptz', '2024-03-01 00:30:00.5+01');
+    const of = (format: number) => directMasker({ typeOid: oid, format }, 'month', 'a.b.c', catalog, key);
+    shown.push(masked(of(0), text)?.toString());
+    await client.query("SET timezone = 'UTC'");
+    shown.push(await readBack('timestamptz', masked(of(1), binary)));
+  }
+  expect(new Set(shown)).toEqual(new Set(['2024-02-01 00:00:00+00']));
+});
+
+test('of dates and times the month stays, also before 2000 and in domains', async () => {
+  for (const [type, literal, month] of [
+    ['date', '1984-05-06', '1984-05-01'],
+    ['birthday', '2024-12-31', '2024-12-01'],
+    ['timestamp', '1984-05-06 01:02:03.4', '1984-05-01 00:00:00'],
+    ['timestamptz', '2024-02-29 23:59:59.999999+00', '2024-02-01 00:00:00+00'],
+    ['text', '2024-02-29', '2024-02-01'],
+    ['date', '0044-03-15 BC', '2000-01-01'],
+  ] as const) {
+    const { oid, text, binary } = await sampleOf(type, literal);
+    for (const [format, value] of [text, binary].entries()) {
+      const masker = directMasker({ typeOid: oid, format }, 'month', 'a.b.c', catalog, key);
+      const shown = masked(masker, value);
+      expect(await readBack(type, format === 0 ? (shown?.toString() ?? null) : shown)).toBe(month);
+    }
+  }
 });
 
 test('pseudonyms keep equal values equal and others apart, by field, in both formats', async () => {
