@@ -85,17 +85,27 @@ export interface AnswerHead {
   readonly hasBody: boolean;
 }
 
+export type AnswerVerdict =
+  | ({
+      readonly kind: 'pass';
+      /** Its body goes through `packedBody`, and otherwise through `body`. */
+      readonly isPacked: boolean;
+    } & HeaderChanges)
+  | OwnAnswer;
+
 /** Reads what a target answers to one request, before the client sees it. Its calls come in the order in which they stand here. */
 export interface AnswerReader {
   /** Called at once when it must go no further, as its session has ended. */
   onCut(cut: () => void): void;
   /** Envoy has answered in the target's place. */
   unanswered(status: number): void;
-  head(head: AnswerHead): ({ readonly kind: 'pass' } & HeaderChanges) | OwnAnswer;
-  /** What of the body goes on now; null when nothing of it may, any more. */
+  head(head: AnswerHead): AnswerVerdict;
+  /** What of the body goes on now; null when nothing of it may, any more. An empty chunk may be the last. */
   body(chunk: Buffer, isLast: boolean): Buffer | null;
-  /** Behind a body whose last part was not known to be the last: what of that goes on. Null as with `body`. */
-  trailers(headers: readonly Header[]): ({ readonly body: Buffer } & HeaderChanges) | null;
+  /** The same in parts, of which the next is made when the one before was taken. */
+  packedBody(chunk: Buffer, isLast: boolean): AsyncIterable<Buffer | null>;
+  /** Behind the body's last chunk. */
+  trailers(headers: readonly Header[]): HeaderChanges;
   /** Nothing more comes: it is over, or the client or the target has left. */
   closed(): void;
 }

@@ -19,6 +19,10 @@ export interface ProcessingParts {
   readonly log: Logger;
 }
 
+type BodyOrTrailers = Extract<ProcessingRequest, { kind: 'body' | 'trailers' }>;
+
+const nothing = Buffer.alloc(0);
+
 type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;
 
 /** What Envoy says when the answer is the target's; all else it says itself. */
@@ -39,6 +43,10 @@ class AnswerCall {
   #reader: AnswerReader | null = null;
   /** `passed`: Envoy's own answer. `over`: nothing more is said. */
   #state: 'head' | 'read' | 'passed' | 'over' = 'head';
+  #isPacked = false;
+  /** What has come is not through yet: nothing more is taken. */
+  #isUnpacking = false;
+  #onDrained: (() => void) | null = null;
 
   constructor(call: Call, answerTo: ProcessingParts['answerTo'], log: Logger) {
     this.#call = call;
@@ -49,7 +57,7 @@ class AnswerCall {
   begin(): void {
     const call = this.#call;
     call.on('data', (request) => this.#received(request));
-    call.on('drain', () => call.resume());
+    call.on('drain', () => this.#drain());
     call.on('end', () => this.#end());
     // The client has hung up, or Envoy; it also comes when all was over.
     call.on('cancelled', () => this.#end());
@@ -57,6 +65,12 @@ class AnswerCall {
       this.#log.debug({ error }, 'Envoy broke off an answer');
       this.#end();
     });
+  }
+
+  #drain(): void {
+    this.#onDrained?.();
+    this.#onDrained = null;
+    if (!this.#isUnpacking) this.#call.resume();
   }
 
   #received(request: ProcessingRequest): void {
@@ -89,22 +103,61 @@ class AnswerCall {
       return this.#end();
     }
     this.#state = 'read';
+    this.#isPacked = verdict.isPacked;
     this.#send(headChanged(verdict));
   }
 
   #read(request: ProcessingRequest, reader: AnswerReader): void {
+    if (request.kind !== 'body' && request.kind !== 'trailers') {
+      return this.#fail('what Envoy sends is out of order');
+    }
+    if (this.#isPacked) return this.#startUnpacking(request, reader);
     if (request.kind === 'body') {
       const shown = reader.body(request.body, request.isLast);
       if (shown === null) return this.#fail('it is cut');
       if (shown.length > 0 || request.isLast) this.#send(bodyPart(shown, request.isLast));
-    } else if (request.kind === 'trailers') {
-      const shown = reader.trailers(request.headers);
-      if (shown === null) return this.#fail('it is cut');
-      if (shown.body.length > 0) this.#send(bodyPart(shown.body, false));
-      this.#send(trailersChanged(shown));
     } else {
-      this.#fail('what Envoy sends is out of order');
+      // Envoy has not said which chunk was the last.
+      const shown = reader.body(nothing, true);
+      if (shown === null) return this.#fail('it is cut');
+      if (shown.length > 0) this.#send(bodyPart(shown, false));
+      this.#send(trailersChanged(reader.trailers(request.headers)));
     }
+  }
+
+  #startUnpacking(request: BodyOrTrailers, reader: AnswerReader): void {
+    this.#isUnpacking = true;
+    this.#call.pause();
+    this.#unpack(request, reader).then(
+      () => {
+        this.#isUnpacking = false;
+        this.#call.resume();
+      },
+      (bug: unknown) => {
+        setImmediate(() => {
+          throw bug;
+        });
+      },
+    );
+  }
+
+  async #unpack(request: BodyOrTrailers, reader: AnswerReader): Promise<void> {
+    const isLast = request.kind === 'trailers' || request.isLast;
+    for await (const shown of reader.packedBody(request.kind === 'body' ? request.body : nothing, isLast)) {
+      if (this.#isOver()) return;
+      if (shown === null) return this.#fail('it is cut');
+      if (shown.length > 0 && !this.#call.write(bodyPart(shown, false))) await this.#drained();
+    }
+    if (this.#isOver()) return;
+    if (request.kind === 'trailers') this.#send(trailersChanged(reader.trailers(request.headers)));
+    else if (isLast) this.#send(bodyPart(nothing, true));
+  }
+
+  /** Envoy reads again, or it is over. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
   }
 
   #pass(request: ProcessingRequest): void {
@@ -137,6 +190,7 @@ class AnswerCall {
 
   #over(): void {
     this.#state = 'over';
+    this.#onDrained?.();
     this.#reader?.closed();
   }
 }

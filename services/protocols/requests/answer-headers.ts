@@ -27,6 +27,10 @@ const notSearched: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
+/** What says something of a body as it came packed. */
+export const ofThePacked = (headers: readonly Header[]): readonly string[] =>
+  headers.map(({ name }) => name).filter((name) => name === 'content-encoding' || ofTheWhole.has(name));
+
 export interface MaskedHeaders extends HeaderChanges {
   readonly count: number;
 }

@@ -3,15 +3,24 @@ import type { BodyMasker } from '../../core/masking/body-masker.ts';
 import { MaskingError } from '../../core/masking/errors.ts';
 import type { Clock } from '../../core/model/clock.ts';
 import type { Deny } from '../../core/model/decision.ts';
+import { InvariantError } from '../../core/model/errors.ts';
 import type { ActionId } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { ActionTrace } from '../../core/model/telemetry.ts';
 import type { ActionOutcome } from '../../core/model/trail-entry.ts';
-import type { AnswerHead, AnswerReader, Header, HeaderChanges, OwnAnswer } from '../request.ts';
+import type {
+  AnswerHead,
+  AnswerReader,
+  AnswerVerdict,
+  Header,
+  HeaderChanges,
+  OwnAnswer,
+} from '../request.ts';
 import { bodyMasker } from './answer-body.ts';
-import { maskedHeaders } from './answer-headers.ts';
+import { maskedHeaders, ofThePacked } from './answer-headers.ts';
 import type { AnswerPlan } from './answer-plan.ts';
 import type { RequestSession } from './sessions.ts';
+import { packingOf, UnpackError, type Unpacker, type Unpackers } from './unpacking.ts';
 
 export interface AnswerParts {
   readonly plan: AnswerPlan;
@@ -21,6 +30,7 @@ export interface AnswerParts {
   readonly startedAtMs: number;
   /** Media types that pass although nothing can be masked in them. */
   readonly passesUnmasked: (type: string) => boolean;
+  readonly unpackers: Unpackers;
   readonly clock: Clock;
   readonly log: Logger;
   /** A refusal in the protocol's own form. */
@@ -35,6 +45,7 @@ export class Answer implements AnswerReader {
   readonly #parts: AnswerParts;
   #status = 0;
   #masker: BodyMasker | null = null;
+  #unpacker: Unpacker | null = null;
   #maskedHeaders = 0;
   #bytes = 0;
   #isWhole = false;
@@ -70,20 +81,19 @@ export class Answer implements AnswerReader {
     this.#isWhole = true;
   }
 
-  head({ status, headers, hasBody }: AnswerHead): ({ readonly kind: 'pass' } & HeaderChanges) | OwnAnswer {
+  head({ status, headers, hasBody }: AnswerHead): AnswerVerdict {
     this.#status = status;
-    const { plan, session } = this.#parts;
-    const refusal = session.ended ?? this.#refusalOf(headers, status, hasBody);
+    const { session } = this.#parts;
+    const refusal = session.ended ?? (hasBody ? this.#refusalOf(headers, status) : null);
     if (refusal !== null) {
       this.#finish('cut-off');
       return this.#parts.refuse(refusal);
     }
     this.#isWhole = !hasBody;
     this.#record?.add(`${status} ${headerValue(headers, 'content-type') ?? ''}`.trim());
-    if (plan.masks === null) return { kind: 'pass', remove: [], set: [] };
-    const { remove, set, count } = maskedHeaders(headers, plan.masks);
-    this.#maskedHeaders += count;
-    return { kind: 'pass', remove, set };
+    const { remove, set } = this.#shownHeaders(headers);
+    if (this.#unpacker === null) return { kind: 'pass', remove, set, isPacked: false };
+    return { kind: 'pass', remove: [...new Set([...remove, ...ofThePacked(headers)])], set, isPacked: true };
   }
 
   body(chunk: Buffer, isLast: boolean): Buffer | null {
@@ -101,14 +111,22 @@ export class Answer implements AnswerReader {
     return shown;
   }
 
-  trailers(headers: readonly Header[]): ({ readonly body: Buffer } & HeaderChanges) | null {
-    const body = this.body(nothing, true);
-    if (body === null) return null;
-    const { masks } = this.#parts.plan;
-    if (masks === null) return { body, remove: [], set: [] };
-    const { remove, set, count } = maskedHeaders(headers, masks);
-    this.#maskedHeaders += count;
-    return { body, remove, set };
+  async *packedBody(chunk: Buffer, isLast: boolean): AsyncGenerator<Buffer | null, void, undefined> {
+    const unpacker = this.#unpacker;
+    if (unpacker === null) throw new InvariantError('head() has said that the body is not packed');
+    try {
+      for await (const part of unpacker.unpack(chunk, isLast)) yield this.body(part, false);
+    } catch (error) {
+      if (!(error instanceof UnpackError)) throw error;
+      this.#unreadable(`it cannot be unpacked: ${error.message}`);
+      yield null;
+      return;
+    }
+    if (isLast) yield this.body(nothing, true);
+  }
+
+  trailers(headers: readonly Header[]): HeaderChanges {
+    return this.#shownHeaders(headers);
   }
 
   closed(): void {
@@ -121,23 +139,42 @@ export class Answer implements AnswerReader {
     this.#finish('unknown');
   }
 
-  #refusalOf(headers: readonly Header[], status: number, hasBody: boolean): Deny | null {
+  #refusalOf(headers: readonly Header[], status: number): Deny | null {
     const { masks, maxBytes } = this.#parts.plan;
     const length = Number(headerValue(headers, 'content-length') ?? 0);
-    if (hasBody && maxBytes !== null && length > maxBytes) return tooMuch(maxBytes);
-    if (masks === null || !hasBody) return null;
+    if (maxBytes !== null && length > maxBytes) return tooMuch(maxBytes);
+    if (masks === null) {
+      if (this.#record !== null) this.#unpack(headers);
+      return null;
+    }
     if (status === 206 || headerValue(headers, 'content-range') !== null)
       return cannotShow('it is a part of something larger');
-    const encoding = headerValue(headers, 'content-encoding')?.toLowerCase() ?? 'identity';
-    if (encoding !== 'identity' && encoding !== '') {
-      return cannotShow('it is compressed, although the target was asked not to');
-    }
     const contentType = headerValue(headers, 'content-type');
     if (contentType !== null && this.#parts.passesUnmasked(contentType)) return null;
     const masker = bodyMasker(contentType, masks);
     if ('fault' in masker) return cannotShow(masker.fault);
     this.#masker = masker;
-    return null;
+    const fault = this.#unpack(headers);
+    return fault === null ? null : cannotShow(fault);
+  }
+
+  /** Why it cannot be; null when it can, or need not. */
+  #unpack(headers: readonly Header[]): string | null {
+    const packing = packingOf(headers);
+    if (packing === 'none') return null;
+    if (packing === 'unknown') return 'it is packed in a way that the gateway does not unpack';
+    this.#unpacker = this.#parts.unpackers.open(packing);
+    return this.#unpacker === null
+      ? 'it is packed, although the target was asked not to, and too many such answers are under way'
+      : null;
+  }
+
+  #shownHeaders(headers: readonly Header[]): HeaderChanges {
+    const { masks } = this.#parts.plan;
+    if (masks === null) return { remove: [], set: [] };
+    const { remove, set, count } = maskedHeaders(headers, masks);
+    this.#maskedHeaders += count;
+    return { remove, set };
   }
 
   #shown(chunk: Buffer, isLast: boolean): Buffer | null {
@@ -148,20 +185,22 @@ export class Answer implements AnswerReader {
       return isLast ? Buffer.concat([shown, masker.end()]) : shown;
     } catch (error) {
       if (!(error instanceof MaskingError)) throw error;
-      const { action, session, log } = this.#parts;
-      log.warn(
-        { action, session: session.gate.id, why: error.message },
-        'an answer was cut: it cannot be masked',
-      );
-      this.#finish('cut-off');
+      this.#unreadable(error.message);
       return null;
     }
+  }
+
+  #unreadable(why: string): void {
+    const { action, session, log } = this.#parts;
+    log.warn({ action, session: session.gate.id, why }, 'an answer was cut: it cannot be read');
+    this.#finish('cut-off');
   }
 
   #finish(result: ActionOutcome['result']): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
     const { session, action, trace, clock, startedAtMs } = this.#parts;
+    this.#unpacker?.close();
     this.#record?.end();
     const outcome: ActionOutcome = {
       result,

@@ -15,6 +15,7 @@ import type { RefusalContext, RequestLanguage, RoutedRequest } from './language.
 import { maxDeadlineMs } from './limits.ts';
 import { type RequestSession, Sessions } from './sessions.ts';
 import { isOneOf, type RequestTarget } from './target.ts';
+import { Unpackers } from './unpacking.ts';
 
 const deny = (reason: Deny['reason'], message: string, hint: string): Deny => ({
   kind: 'deny',
@@ -57,6 +58,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   readonly #waiting = new Set<{ defer(): void }>();
   readonly #drained = Promise.withResolvers<void>();
   readonly #answers: Answers;
+  readonly #unpackers = new Unpackers();
   #requests = 0;
   #draining = false;
 
@@ -275,6 +277,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     } else {
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },
+        unpackers: this.#unpackers,
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
         refuse: (refusal) =>
           this.#language.refuse(refusal, { request, notes: notes(session, action, request) }),
@@ -286,7 +289,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const set = [
       ...forwarded.set,
       ...credentialHeaders(target.credential),
-      ...(plan?.masks == null ? [] : [plainAnswer]),
+      ...(plan !== null && (plan.masks !== null || plan.isRecorded) ? [plainAnswer] : []),
       ...this.#deadline(session),
     ];
     const setNames = new Set(set.map(({ name }) => name));
@@ -309,8 +312,8 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
   }
 }
 
-/** What is masked must come whole and as it is: neither packed nor in parts, nor left out since the client knows an older version. */
 const plainAnswer: Header = { name: 'accept-encoding', value: 'identity' };
+/** What is masked must come whole: not in parts, nor left out since the client knows an older version. */
 const partial: ReadonlySet<string> = new Set(['range', 'if-range', 'if-none-match', 'if-modified-since']);
 
 const partialNames = ({ headers }: RoutedRequest): readonly string[] => [

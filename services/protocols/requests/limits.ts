@@ -54,3 +54,19 @@ export const maxDeadlineMs = 7 * 24 * 60 * 60_000;
 
 /** Blanks at the beginning of a text that may yet be JSON. */
 export const maxUndecidedBytes = 16 * 1024;
+
+/** What of a packed answer is unpacked in one piece: as much as Envoy sends of a body at once. */
+export const unpackedPartBytes = 64 * 1024;
+
+/**
+ * How many times more a packed answer may hold than came of it, once it holds more than `unpackedUnboundBytes`. JSON and logs are packed to between a
+ * fifth and a fiftieth; a bomb of zeros to a thousandth (gzip) or far less (br, zstd).
+ */
+export const maxUnpackedRatio = 100;
+export const unpackedUnboundBytes = 32 * 1024 * 1024;
+
+/** What HTTP lets a window of zstd be: 8 MiB (RFC 9659). One of br is 16 MiB at most (RFC 7932 section 9.1), one of gzip 32 KiB. */
+export const maxZstdWindowLog = 23;
+
+/** Packed answers that are read at a time. Targets are asked for plain ones, so few come; this many with the largest windows take 4 GiB. */
+export const maxUnpackedAtOnce = 256;
