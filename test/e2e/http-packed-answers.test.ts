@@ -117,13 +117,15 @@ describe.each(packings)('%s', (packing) => {
     const { text, isWhole } = await heard(answer);
     expect([isWhole && answer.status === 200, text.includes('123-45')]).toEqual([false, false]);
   });
+});
 
-  test('of ten gigabytes of zeros is cut, and the gateway keeps none of them', async () => {
+test.each(['gzip', 'zstd'] as const)(
+  'ten gigabytes of zeros in %s are cut, and the gateway keeps none of them',
+  async (packing) => {
     const piece = packers[packing](Buffer.alloc(64 * 1024 * 1024));
-    const members = packing === 'gzip' || packing === 'zstd' ? 160 : 1;
     gateway.target.answer = answering(
       packing,
-      Buffer.concat(Array.from({ length: members }, () => piece)),
+      Buffer.concat(Array.from({ length: 160 }, () => piece)),
       'text/plain',
     );
     const pid = await gateway.processId();
@@ -141,8 +143,9 @@ describe.each(packings)('%s', (packing) => {
     expect(bytes).toBeLessThanOrEqual(32 * 1024 * 1024);
     expect(most - before).toBeLessThan(100 * 1024 * 1024);
     expect((await gateway.fetch('/users/7')).status).toBe(200);
-  }, 60_000);
-});
+  },
+  60_000,
+);
 
 describe.each(['gzip', 'br', 'zstd'] as const)('a stream of events in %s', (packing) => {
   test('comes as it comes, and ends with its session', async () => {
