@@ -3,9 +3,9 @@ import type { ColumnRef, Node } from 'libpg-query';
 import { noteFunctions, possibleFunctions } from './calls.ts';
 import type { Relation } from './catalog.ts';
 import type { Context } from './context.ts';
-import { strings } from './nodes.ts';
-import { fieldNamed, type RangeItem, type Scope } from './scope.ts';
-import { typeOid } from './types.ts';
+import { listOf, strings } from './nodes.ts';
+import { type Columns, fieldNamed, type RangeItem, type Scope } from './scope.ts';
+import { anyType, typeOid } from './types.ts';
 import { anything, computed, constant, type Field, rowOf, type Value } from './value.ts';
 
 /** Columns that every table has; they tell where a row lies, not what is in it. `oid` was one of them up to PostgreSQL 11. */
@@ -44,7 +44,7 @@ function unqualified(name: string, scope: Scope, context: Context): Value {
     for (const item of level.items) if (item.columnsVisible && item.open !== null) open.push(item.open);
   }
   const item = findItem([name], scope);
-  if (item !== null) return rowValue(item);
+  if (item !== null) return rowValue(item, context);
   if (open.length > 0) return computed(open, 0);
   context.findings.opaque('unknown-column');
   return anything;
@@ -58,7 +58,7 @@ const columnOf = (item: RangeItem, name: string): Value | undefined =>
 
 /** `o.wipe` is `wipe(o)` where o has no column of that name. */
 function functionOf(item: RangeItem, name: string, context: Context): Value {
-  const row = rowValue(item);
+  const row = rowValue(item, context);
   return callOnRow(row, name, context) ?? unknownColumn(context);
 }
 
@@ -78,12 +78,15 @@ export function callOnRow(row: Value, name: string, context: Context): Value | n
 
 function wholeRow(parts: readonly string[], scope: Scope, context: Context): Value {
   const item = findItem(parts, scope);
-  return item === null ? unknownColumn(context) : rowValue(item);
+  return item === null ? unknownColumn(context) : rowValue(item, context);
 }
 
-export function rowValue(item: RangeItem): Value {
-  if (item.open === null) return rowOf(item.fields, item.rowType);
-  return computed([item.open, ...item.fields.map((field) => field.value)], item.rowType);
+export function rowValue({ fields, open, rowType }: RangeItem, context: Context): Value {
+  // `AS t(a, b)` renames columns, not the fields of the row's type, by which others name them: which is which is not followed.
+  const type = relationOfType(rowType, context);
+  const isRenamed = type !== null && fields.some(({ name }, at) => name !== type.columns[at]?.column);
+  if (open === null && !isRenamed) return rowOf(fields, rowType);
+  return computed([...(open === null ? [] : [open]), ...fields.map((field) => field.value)], rowType);
 }
 
 /** The item of FROM that is called so: `t`, `schema.t` or `database.schema.t`. */
@@ -100,7 +103,7 @@ export function findItem(parts: readonly string[], scope: Scope): RangeItem | nu
 }
 
 /** The fields that a star stands for: `*`, `t.*`. Null when they cannot be known one by one. */
-export function expandStar(reference: ColumnRef, scope: Scope, context: Context): StarColumns {
+function expandStar(reference: ColumnRef, scope: Scope, context: Context): Columns {
   const parts = strings(reference.fields);
   const items =
     parts.length === 0 ? scope.items.filter((item) => item.columnsVisible) : [findItem(parts, scope)];
@@ -117,15 +120,30 @@ export function expandStar(reference: ColumnRef, scope: Scope, context: Context)
       fields.push(field);
       context.findings.read(field.value.sources);
     }
-    if (item.open !== null) open.push(rowValue(item));
+    if (item.open !== null) open.push(rowValue(item, context));
   }
   return { fields, open: open.length === 0 ? null : computed(open, 0) };
 }
 
-interface StarColumns {
-  readonly fields: readonly Field[];
-  readonly open: Value | null;
+/** What stands for several values in a list of them: `*`, `t.*`, `(expression).*`. Null when the node is one value. */
+export function starColumns(
+  node: Node | undefined,
+  scope: Scope,
+  context: Context,
+  evaluate: Evaluate,
+): Columns | null {
+  const reference = columnReference(node);
+  if (reference !== null) return isStar(reference) ? expandStar(reference, scope, context) : null;
+  const steps = node !== undefined && 'A_Indirection' in node ? listOf(node.A_Indirection.indirection) : [];
+  const last = steps.at(-1);
+  if (last === undefined || !('A_Star' in last)) return null;
+  const row = evaluate(node, scope, context);
+  const fields = fieldsOf(row, context);
+  return fields === null ? { fields: [], open: computed([row], anyType) } : { fields, open: null };
 }
+
+/** expressions.ts, which imports this. */
+type Evaluate = (node: Node | undefined, scope: Scope, context: Context) => Value;
 
 /** The fields of a row's value: what `(expression).*` stands for; null when they cannot be known. */
 export function fieldsOf(value: Value, context: Context): readonly Field[] | null {
@@ -134,7 +152,8 @@ export function fieldsOf(value: Value, context: Context): readonly Field[] | nul
   if (relation === null) return null;
   return relation.columns.map((column) => ({
     name: column.column,
-    value: { sources: value.sources, derived: value.derived, type: column.type, row: null },
+    // A part of a value is none that stands as it is.
+    value: computed([value], column.type),
   }));
 }
 

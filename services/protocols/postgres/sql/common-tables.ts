@@ -101,6 +101,7 @@ export class RecursiveTable implements CommonTable {
     const names = strings(this.#expression.aliascolnames);
     const named = fields.map(({ name, value }, at): Field => ({ name: names[at] ?? name, value }));
     // Columns beyond those that are known, named all the same.
+    if (names.length > fields.length && open === null) this.#context.findings.opaque('unknown-column');
     for (const name of names.slice(fields.length)) named.push({ name, value: open ?? anything });
     const { search_clause: search, cycle_clause: cycle } = this.#expression;
     const all = computed(
@@ -108,6 +109,11 @@ export class RecursiveTable implements CommonTable {
       typeOid.record,
     );
     if (search?.search_seq_column !== undefined) named.push({ name: search.search_seq_column, value: all });
+    // Rows go on until these columns repeat: how many there are tells whether a value was met before.
+    for (const name of strings(cycle?.cycle_col_list)) {
+      const compared = named.find((field) => field.name === name)?.value ?? open ?? all;
+      this.#context.findings.condition(compared.sources);
+    }
     if (cycle?.cycle_mark_column !== undefined) {
       named.push({ name: cycle.cycle_mark_column, value: computed([all], anyType) });
     }

@@ -11,7 +11,7 @@ import {
   prefix,
   resolveType,
 } from './calls.ts';
-import { callOnRow, columnReference, fieldsOf, resolveColumn } from './columns.ts';
+import { callOnRow, columnReference, fieldsOf, resolveColumn, starColumns } from './columns.ts';
 import { type Context, findFunctions } from './context.ts';
 import { evaluateCall } from './function-calls.ts';
 import { itemsOf, kindOf, listOf, type NodeBody, type NodeKind, strings } from './nodes.ts';
@@ -64,6 +64,24 @@ export const evaluateAll = (
   scope: Scope,
   context: Context,
 ): readonly Value[] => listOf(nodes).map((node) => evaluate(node, scope, context));
+
+/** The items of ROW(...) and of VALUES, in which `u.*` is as many values as u has columns. `open` is what cannot be counted. */
+export function evaluateList(
+  nodes: readonly Node[] | undefined,
+  scope: Scope,
+  context: Context,
+): { readonly values: readonly Value[]; readonly open: Value | null } {
+  const values: Value[] = [];
+  const open: Value[] = [];
+  for (const node of listOf(nodes)) {
+    const star = starColumns(node, scope, context, evaluate);
+    values.push(
+      ...(star === null ? [evaluate(node, scope, context)] : star.fields.map((field) => field.value)),
+    );
+    if (star !== null && star.open !== null) open.push(star.open);
+  }
+  return { values, open: open.length === 0 ? null : computed([...values, ...open], anyType) };
+}
 
 /**
  * Every expression within a node whose own meaning does not matter here, however deep: JSON's constructors, the clauses of DDL.
@@ -157,15 +175,10 @@ const handlers: Handlers = {
   },
   ResTarget: (body, scope, context) => evaluate(body.val, scope, context),
   RowExpr: (body, scope, context) => {
-    const fields = listOf(body.args).flatMap((node) => {
-      const reference = columnReference(node);
-      const value = evaluate(node, scope, context);
-      // ROW(u.*) has the columns of u as its fields.
-      const expanded = reference?.fields?.some((field) => 'A_Star' in field) === true ? value.row : null;
-      return expanded ?? [{ name: '', value }];
-    });
+    const { values, open } = evaluateList(body.args, scope, context);
+    if (open !== null) return computed([...values, open], typeOid.record);
     return rowOf(
-      fields.map((field, at) => ({ name: `f${at + 1}`, value: field.value })),
+      values.map((value, at) => ({ name: `f${at + 1}`, value })),
       typeOid.record,
     );
   },

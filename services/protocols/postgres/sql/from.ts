@@ -90,10 +90,12 @@ const item = (name: string | null, { fields, open }: Columns, more: Partial<Rang
 });
 
 /** `AS t(a, b)` renames the first columns. */
-function renamed(columns: Columns, alias: Alias | undefined): Columns {
+function renamed(columns: Columns, alias: Alias | undefined, context: Context): Columns {
   const names = strings(alias?.colnames);
   if (names.length === 0) return columns;
   const { fields, open } = columns;
+  // The server would refuse it: what is here is not what it takes it for.
+  if (names.length > fields.length && open === null) context.findings.opaque('unknown-column');
   const first = names.map((name, at) => ({ name, value: fields[at]?.value ?? open ?? anything }));
   return { fields: [...first, ...fields.slice(names.length)], open };
 }
@@ -102,11 +104,11 @@ export function fromRelation(range: RangeVar, outer: Scope, context: Context): R
   const name = range.relname ?? '';
   const alias = range.alias?.aliasname;
   const table = range.schemaname === undefined ? outer.commonTable(name) : null;
-  if (table !== null) return item(alias ?? name, renamed(table.columns(), range.alias));
+  if (table !== null) return item(alias ?? name, renamed(table.columns(), range.alias, context));
   const relation = findRelation(context, range.schemaname, name);
   if (relation === null) {
     noteUnknownRelation('select', range, context);
-    return item(alias ?? name, renamed({ fields: [], open: anything }, range.alias));
+    return item(alias ?? name, renamed({ fields: [], open: anything }, range.alias, context));
   }
   noteRead(relation, range.inh !== true, context);
   return relationItem(relation, range, context);
@@ -115,7 +117,7 @@ export function fromRelation(range: RangeVar, outer: Scope, context: Context): R
 export function relationItem(relation: Relation, range: RangeVar, context: Context): RangeItem {
   const alias = range.alias?.aliasname;
   const columns = context.queries.relationColumns(relation, range.inh !== true, context);
-  return item(alias ?? relation.name, renamed(columns, range.alias), {
+  return item(alias ?? relation.name, renamed(columns, range.alias, context), {
     relation,
     aliased: alias !== undefined,
     rowType: relation.rowType || typeOid.record,
@@ -135,7 +137,7 @@ function fromSubselect(range: RangeSubselect, lateral: Scope, outer: Scope, cont
     range.subquery === undefined
       ? { fields: [], open: anything }
       : context.queries.query(range.subquery, scope, context);
-  return item(range.alias?.aliasname ?? null, renamed(columns, range.alias));
+  return item(range.alias?.aliasname ?? null, renamed(columns, range.alias, context));
 }
 
 function fromSample(
@@ -172,7 +174,7 @@ function fromXmlTable(range: RangeTableFunc, lateral: Scope, context: Context): 
     const parts = [column.colexpr, column.coldefexpr].map((part) => evaluate(part, lateral, context));
     return [{ name: column.colname ?? '', value: computed([source, ...parts], type) }];
   });
-  return item(range.alias?.aliasname ?? 'xmltable', renamed({ fields, open: null }, range.alias));
+  return item(range.alias?.aliasname ?? 'xmltable', renamed({ fields, open: null }, range.alias, context));
 }
 
 function fromJsonTable(range: JsonTable, lateral: Scope, context: Context): RangeItem {
@@ -194,7 +196,7 @@ function fromJsonTable(range: JsonTable, lateral: Scope, context: Context): Rang
     const parts = evaluateParts([column.on_empty, column.on_error], lateral, context);
     fields.push({ name: column.name ?? '', value: computed([source, ...parts], type) });
   }
-  return item(range.alias?.aliasname ?? 'json_table', renamed({ fields, open: null }, range.alias));
+  return item(range.alias?.aliasname ?? 'json_table', renamed({ fields, open: null }, range.alias, context));
 }
 
 function fromFunction(range: RangeFunction, lateral: Scope, context: Context): RangeItem {
@@ -212,9 +214,12 @@ function fromFunction(range: RangeFunction, lateral: Scope, context: Context): R
     name ??= columnName(node);
     rowType = calls.length === 1 ? columns.rowType : typeOid.record;
   }
-  if (range.ordinality === true) fields.push({ name: 'ordinality', value: constant(typeOid.int8) });
+  if (range.ordinality === true) {
+    fields.push({ name: 'ordinality', value: constant(typeOid.int8) });
+    rowType = typeOid.record;
+  }
   const columns = { fields, open: open.length === 0 ? null : computed(open, anyType) };
-  return item(name, renamed(columns, range.alias), { rowType });
+  return item(name, renamed(columns, range.alias, context), { rowType });
 }
 
 interface FunctionItem {
@@ -309,7 +314,7 @@ function fromJoin(join: JoinExpr, left: readonly RangeItem[], outer: Scope, cont
     context.findings.condition(mergeSources([columns.open, ...columns.fields.map((field) => field.value)]));
   }
   if (join.alias !== undefined) {
-    const renamedColumns = renamed(columns, join.alias);
+    const renamedColumns = renamed(columns, join.alias, context);
     return { items: [item(join.alias.aliasname ?? null, renamedColumns)], columns: renamedColumns };
   }
   if (names.length === 0) return { items: inner, columns };

@@ -4,7 +4,14 @@ import { commonType, noteCoercion, noteOperator } from './calls.ts';
 import { columnReference } from './columns.ts';
 import { withTables } from './common-tables.ts';
 import type { Context, Queries } from './context.ts';
-import { evaluate, evaluateBoolean, evaluateCondition, evaluator, literalAsText } from './expressions.ts';
+import {
+  evaluate,
+  evaluateBoolean,
+  evaluateCondition,
+  evaluateList,
+  evaluator,
+  literalAsText,
+} from './expressions.ts';
 import { fromItems } from './from.ts';
 import { noteWindow } from './function-calls.ts';
 import { modify } from './modify.ts';
@@ -92,16 +99,20 @@ function combine(left: Columns, right: Columns, statement: SelectStmt, context: 
 
 function values(statement: SelectStmt, scope: Scope, context: Context): Columns {
   const columns: Value[][] = [];
+  const open: Value[] = [];
   const rowScope = new Scope(scope, []);
   for (const row of listOf(statement.valuesLists)) {
-    for (const [at, node] of itemsOf(row).entries()) {
-      const value = evaluate(node, rowScope, context);
+    const items = evaluateList(itemsOf(row), rowScope, context);
+    if (items.open !== null) open.push(items.open);
+    for (const [at, value] of items.values.entries()) {
       const column = columns[at];
       if (column === undefined) columns.push([value]);
       // Thousands of rows of constants are one.
       else if (column.at(-1) !== value) column.push(value);
     }
   }
+  // Which value stands in which column is not known then.
+  if (open.length > 0) return { fields: [], open: computed([...open, ...columns.flat()], anyType) };
   return {
     open: null,
     fields: columns.map((column, at) => ({

@@ -1,6 +1,6 @@
 import type { Node } from 'libpg-query';
 import { columnName } from './column-names.ts';
-import { columnReference, expandStar, fieldsOf, isStar } from './columns.ts';
+import { starColumns } from './columns.ts';
 import type { Context } from './context.ts';
 import { evaluate, literalAsText } from './expressions.ts';
 import { maxOutputColumns } from './limits.ts';
@@ -25,26 +25,12 @@ export function targetList(nodes: readonly Node[] | undefined, scope: Scope, con
   for (const node of listOf(nodes)) {
     if (!('ResTarget' in node)) continue;
     const { name, val } = node.ResTarget;
-    const reference = columnReference(val);
-    if (reference !== null && isStar(reference)) add(expandStar(reference, scope, context));
-    else if (isRowStar(val)) add(rowStar(val, scope, context));
+    const star = starColumns(val, scope, context, evaluate);
+    if (star !== null) add(star);
     else {
       const value = evaluate(val, scope, context);
       fields.push({ name: name ?? columnName(val), value: withType(value, literalAsText(value.type)) });
     }
   }
   return { fields, open: open.length === 0 ? null : computed(open, anyType) };
-}
-
-const isRowStar = (node: Node | undefined): boolean => {
-  const last =
-    node !== undefined && 'A_Indirection' in node ? node.A_Indirection.indirection?.at(-1) : undefined;
-  return last !== undefined && 'A_Star' in last;
-};
-
-/** `(expression).*` */
-function rowStar(node: Node | undefined, scope: Scope, context: Context): Columns {
-  const row = evaluate(node, scope, context);
-  const fields = fieldsOf(row, context);
-  return fields === null ? { fields: [], open: computed([row], anyType) } : { fields, open: null };
 }
