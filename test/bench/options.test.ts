@@ -9,7 +9,8 @@ test.each<[readonly string[], Partial<Options>]>([
   [['--quick'], { rounds: 1, seconds: 1, quick: true }],
   [['--quick', '--seconds', '2'], { rounds: 1, seconds: 2 }],
   [['--rounds', '7', '--only', 'simple,idle'], { rounds: 7, only: ['simple', 'idle'] }],
-  [['--soak', '10m'], { soakMs: 600_000 }],
+  [['--soak', '10m'], { soakMs: 600_000, workers: 1 }],
+  [['--soak', '10m', '--workers', '3'], { soakMs: 600_000, workers: 3 }],
 ])('%j', (args, options) => {
   expect(asked(...args)).toMatchObject(options);
 });
@@ -21,6 +22,8 @@ test.each([
   [['--soak', 'long'], '--soak'],
   [['--soak', '5s'], '--soak'],
   [['--soak', '5m', '--json', 'x'], '--json'],
+  [['--soak', '5m', '--workers', '0'], '--workers'],
+  [['--workers', '3'], '--soak'],
   [['--fast'], '--fast'],
   [['simple'], 'simple'],
 ])('%j is refused, and named', (args, named) => {

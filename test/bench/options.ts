@@ -11,6 +11,8 @@ export interface Options {
   readonly profileFolder: string | null;
   /** How long to soak instead of measuring. */
   readonly soakMs: number | null;
+  /** Gateway processes of the soak. */
+  readonly workers: number;
 }
 
 /** What the command line says that it should not; for people. */
@@ -30,6 +32,7 @@ statement failed, a row was lost), never because of a figure.
   --json FILE       the same figures as JSON
   --cpu-prof FOLDER the gateway process writes a profile when it ends
   --soak DURATION   a mixed load with processes killed, for so long (10m), instead
+  --workers N       gateway processes of the soak (1); several share what they know by Redis
   --help
 
 Loads:
@@ -39,6 +42,7 @@ Examples:
   npm run bench -- --only simple,prepared --rounds 7 --seconds 10
   npm run bench -- --json figures.json
   npm run bench -- --soak 10m
+  npm run bench -- --soak 10m --workers 3
 `;
 
 const count = (name: string, text: string | undefined, otherwise: number): number => {
@@ -59,6 +63,7 @@ const parsed = (args: readonly string[]) => {
         json: { type: 'string' },
         'cpu-prof': { type: 'string' },
         soak: { type: 'string' },
+        workers: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     }).values;
@@ -85,12 +90,15 @@ export function optionsFrom(
     throw new UsageError('--soak is a duration of at least a minute, as 10m');
   }
   const others = Object.entries(values).filter(
-    ([name, value]) => name !== 'soak' && value !== undefined && value !== false,
+    ([name, value]) => name !== 'soak' && name !== 'workers' && value !== undefined && value !== false,
   );
   if (soakMs !== null && others.length > 0) {
     throw new UsageError(
       `--soak stands alone: there is no ${others.map(([name]) => `--${name}`).join(', ')} of it`,
     );
+  }
+  if (soakMs === null && values.workers !== undefined) {
+    throw new UsageError('--workers is for --soak: the loads measure one process');
   }
   return {
     rounds: count('rounds', values.rounds, quick ? 1 : 3),
@@ -100,5 +108,6 @@ export function optionsFrom(
     jsonFile: values.json ?? null,
     profileFolder: values['cpu-prof'] ?? null,
     soakMs,
+    workers: count('workers', values.workers, 1),
   };
 }

@@ -87,7 +87,7 @@ async function main(): Promise<number> {
   }
   if (options.soakMs !== null) {
     installDebian([postgresql, psql, pip], 'The soak runs');
-    return (await soak(options.soakMs, started)) ? 0 : 1;
+    return (await soak(options.soakMs, options.workers, started)) ? 0 : 1;
   }
   const pgbouncer = { package: 'pgbouncer', present: () => onPath('pgbouncer') };
   installDebian([postgresql, psql, pip, pgbouncer], 'The measurements run');

@@ -190,7 +190,8 @@ export class TestGateway implements AsyncDisposable {
 
   /** Whom `sallyport sessions ls` shows, as an operator sees it. */
   async sessions(): Promise<readonly { readonly id: string }[]> {
-    const { stdout } = await this.cli(['sessions', 'ls', '--json'], 'sam', ['sre']);
+    const { status, stdout, stderr } = await this.cli(['sessions', 'ls', '--json'], 'sam', ['sre']);
+    if (status !== 0) throw new Error(`sallyport sessions ls ended with ${status}: ${stderr}`);
     return JSON.parse(stdout);
   }
 

@@ -205,12 +205,20 @@ export async function runClient(kind: Kind, number: number, soak: Soak): Promise
       client.once('end', () => {
         gone = true;
       });
-      for (let done = 0; done < kind.perSession && !gone && !stopped.aborted; done++) {
-        await kind.step(client, soak);
-        ledger.count(kind.name);
-        await wait(pauseMs);
+      try {
+        for (let done = 0; done < kind.perSession && !gone && !stopped.aborted; done++) {
+          await kind.step(client, soak);
+          ledger.count(kind.name);
+          await wait(pauseMs);
+        }
+        if (!gone) {
+          await client.end();
+          gone = true;
+        }
+      } finally {
+        // What it still waits for would count against the holds that its successor may have.
+        if (!gone) await vanish(client);
       }
-      if (!gone) await client.end();
     } catch (error) {
       if (!soak.disturbed()) {
         ledger.unexpected.push(`${kind.name}: ${describe(error)}`);

@@ -39,8 +39,10 @@ export async function processesOf(
 
 export class Samples {
   readonly generations: Generation[] = [];
+  #living: readonly Generation[] = [];
 
   async take(supervisor: number): Promise<void> {
+    const living: Generation[] = [];
     for (const { kind, pid } of await processesOf(supervisor)) {
       try {
         const sample = {
@@ -48,19 +50,31 @@ export class Samples {
           mib: await residentMib(pid),
           descriptors: await descriptorsOf(pid),
         };
-        const known = this.generations.find((each) => each.pid === pid);
-        if (known !== undefined) known.samples.push(sample);
-        else this.generations.push({ kind, pid, samples: [sample] });
+        let generation = this.generations.find((each) => each.pid === pid);
+        if (generation === undefined) {
+          generation = { kind, pid, samples: [] };
+          this.generations.push(generation);
+        }
+        generation.samples.push(sample);
+        living.push(generation);
       } catch (error) {
         // It was killed while it was looked at; a process that lives is readable.
         if (!(error instanceof Error && ('code' in error || error.message.includes('has ended'))))
           throw error;
       }
     }
+    this.#living = living;
   }
 
-  last(kind: ProcessKind): Sample | null {
-    return this.generations.findLast((each) => each.kind === kind)?.samples.at(-1) ?? null;
+  /** All processes of this kind together, as `take` last saw them. */
+  now(kind: ProcessKind): { readonly mib: number; readonly descriptors: number } {
+    const sum = { mib: 0, descriptors: 0 };
+    for (const each of this.#living) {
+      const sample = each.kind === kind ? each.samples.at(-1) : undefined;
+      sum.mib += sample?.mib ?? 0;
+      sum.descriptors += sample?.descriptors ?? 0;
+    }
+    return sum;
   }
 }
 

@@ -3,8 +3,10 @@
  * and descriptors stay flat; and at the end whether database, clients and trail agree.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { usualConsole } from '../../e2e/config-text.ts';
 import { TestGateway } from '../../e2e/gateway.ts';
 import { freePort } from '../../servers/postgres.ts';
+import { startRedis } from '../../servers/redis.ts';
 import { Approver } from '../approver.ts';
 import { lines } from '../columns.ts';
 import { progress } from '../progress.ts';
@@ -28,8 +30,8 @@ const loginMs = 5 * 60_000;
 type Victim = 'gateway' | 'envoy' | 'postgres';
 const victims: readonly Victim[] = ['gateway', 'envoy', 'gateway', 'postgres'];
 
-/** kill -9, and how long it takes until a client gets an answer again. */
-async function killAndWait(victim: Victim, gateway: TestGateway): Promise<number> {
+/** kill -9, and how long it takes until a client gets an answer again. Of several workers, each has its turn. */
+async function killAndWait(victim: Victim, turn: number, gateway: TestGateway): Promise<number> {
   const beganMs = performance.now();
   if (victim === 'postgres') {
     // One backend: PostgreSQL then ends all others and recovers, as after a crash.
@@ -38,7 +40,9 @@ async function killAndWait(victim: Victim, gateway: TestGateway): Promise<number
     const { rows } = await direct.query("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' LIMIT 1");
     process.kill(rows[0].pid, 'SIGKILL');
   } else {
-    const found = (await processesOf(gateway.up.process.pid ?? 0)).find(({ kind }) => kind === victim);
+    const running = await processesOf(gateway.up.process.pid ?? 0);
+    const candidates = running.filter(({ kind }) => kind === victim);
+    const found = candidates[turn % candidates.length];
     if (found === undefined) throw new Error(`there is no ${victim} to kill`);
     process.kill(found.pid, 'SIGKILL');
   }
@@ -73,10 +77,32 @@ function generationRow(generation: Generation): readonly string[] {
   ];
 }
 
+/** Several workers share holds, grants and sessions by a Redis of their own. */
+async function startGateway(workers: number, stack: AsyncDisposableStack): Promise<TestGateway> {
+  const port = await freePort();
+  if (workers === 1) return stack.use(await TestGateway.start(gatewayOptions({ port })));
+  const redis = await startRedis();
+  stack.defer(() => redis.stop());
+  return stack.use(
+    await TestGateway.start(
+      gatewayOptions({
+        port,
+        gateway: [`workers: ${workers}`],
+        config: [...usualConsole, 'approvals: {redis: env:REDIS_URL}'],
+        env: { REDIS_URL: redis.url },
+      }),
+    ),
+  );
+}
+
 /** @returns whether everything held */
-export async function soak(durationMs: number, stack: AsyncDisposableStack): Promise<boolean> {
+export async function soak(
+  durationMs: number,
+  workers: number,
+  stack: AsyncDisposableStack,
+): Promise<boolean> {
   progress('starting PostgreSQL, Envoy and the gateway');
-  const gateway = stack.use(await TestGateway.start(gatewayOptions({ port: await freePort() })));
+  const gateway = await startGateway(workers, stack);
   const supervisor = gateway.up.process.pid ?? 0;
   const ledger = new Ledger();
   const samples = new Samples();
@@ -92,7 +118,7 @@ export async function soak(durationMs: number, stack: AsyncDisposableStack): Pro
   };
   await (await gateway.connect()).end();
   await samples.take(supervisor);
-  const idle = { gateway: samples.last('gateway'), envoy: samples.last('envoy') };
+  const idle = { gateway: samples.now('gateway'), envoy: samples.now('envoy') };
 
   const beganMs = performance.now();
   const clients = Promise.all(
@@ -114,9 +140,12 @@ export async function soak(durationMs: number, stack: AsyncDisposableStack): Pro
     }
     if (killed < kills && nowMs - beganMs > ((killed + 1) * killingMs) / (kills + 1)) {
       const victim = victims[killed % victims.length] ?? 'gateway';
-      killed += 1;
       disturbedUntilMs = Number.POSITIVE_INFINITY;
-      const tookMs = await killAndWait(victim, gateway);
+      const tookMs = await killAndWait(victim, killed, gateway);
+      killed += 1;
+      // The worker that it spoke to may be the one that was killed.
+      approver = await Approver.logIn(gateway, 'pat');
+      loggedInMs = performance.now();
       disturbedUntilMs = performance.now() + calmMs;
       recoveries.push(`${victim} ${(tookMs / 1000).toFixed(1)} s`);
       progress(`  killed ${victim}; answered again after ${(tookMs / 1000).toFixed(1)} s`);
@@ -125,7 +154,7 @@ export async function soak(durationMs: number, stack: AsyncDisposableStack): Pro
       toldMs = nowMs;
       const done = [...ledger.counts.values()].reduce((sum, count) => sum + count, 0);
       progress(
-        `  ${done} steps, gateway ${samples.last('gateway')?.mib.toFixed(0)} MiB, ${ledger.unexpected.length} unexpected errors`,
+        `  ${done} steps, gateway ${samples.now('gateway').mib.toFixed(0)} MiB, ${ledger.unexpected.length} unexpected errors`,
       );
     }
     await wait(sampleMs);
@@ -135,7 +164,7 @@ export async function soak(durationMs: number, stack: AsyncDisposableStack): Pro
   await clients;
   while ((await gateway.sessions()).length > 0);
   await samples.take(supervisor);
-  const after = { gateway: samples.last('gateway'), envoy: samples.last('envoy') };
+  const after = { gateway: samples.now('gateway'), envoy: samples.now('envoy') };
 
   progress('  comparing database, clients and trail');
   const { findings, faults } = await verdictOn(gateway, ledger);
@@ -153,12 +182,12 @@ export async function soak(durationMs: number, stack: AsyncDisposableStack): Pro
   ];
   console.log(lines([head, ...samples.generations.map(generationRow)], 2).join('\n'));
   console.log(
-    `\nDescriptors without a session: gateway ${idle.gateway?.descriptors} before, ${after.gateway?.descriptors} after; ` +
-      `Envoy ${idle.envoy?.descriptors} before, ${after.envoy?.descriptors} after.`,
+    `\nDescriptors without a session: gateway ${idle.gateway.descriptors} before, ${after.gateway.descriptors} after; ` +
+      `Envoy ${idle.envoy.descriptors} before, ${after.envoy.descriptors} after.`,
   );
   console.log(`Killed, and until it answered again: ${recoveries.join(', ')}.`);
   console.log(`Done: ${[...ledger.counts].map(([kind, count]) => `${count} ${kind}`).join(', ')}.`);
-  for (const finding of findings) console.log(`${finding}.`);
+  for (const finding of findings) console.log(finding);
   for (const fault of faults) console.error(`FAULT: ${fault}`);
   console.log(faults.length === 0 ? 'Everything held.' : `${faults.length} faults.`);
   return faults.length === 0;

@@ -17,7 +17,7 @@ async function readTold(stateDir: string): Promise<Told> {
   const allowed = new Set<string>();
   const heldTokens = new Map<string, string>();
   const approved = new Set<string>();
-  const released = new Set<string>();
+  const ended: { readonly hold: string; readonly token: string }[] = [];
   let records = 0;
   for await (const record of readTrail(trailFolder(stateDir))) {
     records += 1;
@@ -30,10 +30,11 @@ async function readTold(stateDir: string): Promise<Told> {
       if (record.verdict === 'approve' && record.refused === null) approved.add(record.hold);
     } else if (record.kind === 'hold-ended') {
       const token = heldTokens.get(record.action);
-      if (token !== undefined && record.outcome === 'released' && approved.has(record.hold))
-        released.add(token);
+      if (token !== undefined && record.outcome === 'released') ended.push({ hold: record.hold, token });
     }
   }
+  // One worker's chain is read after the other: a vote may stand in one that comes later.
+  const released = new Set(ended.filter(({ hold }) => approved.has(hold)).map(({ token }) => token));
   return { records, allowed, released };
 }
 
@@ -93,8 +94,8 @@ export async function verdictOn(gateway: TestGateway, ledger: Ledger): Promise<V
   if (sessions.length > 0) faults.push(`${sessions.length} sessions are left`);
   return {
     findings: [
-      `${ledger.acknowledged.size} statements were said to have run, ${ledger.refused.size} not to; ${stored.size} are in the database`,
-      `the trail has ${told.records} records; "trail verify" ends with ${status}: ${stdout.trim().split('\n')[0] ?? ''}`,
+      `${ledger.acknowledged.size} statements were said to have run, ${ledger.refused.size} not to; ${stored.size} are in the database.`,
+      `the trail has ${told.records} records; "trail verify" ends with ${status}: ${stdout.trim().split('\n').at(-1) ?? ''}`,
     ],
     faults,
   };
