@@ -45,8 +45,11 @@ export interface PolicyWords {
   /** Reasons for which an action can be opaque; a rule names them with `opaque: [...]`. */
   readonly opaqueReasons: readonly string[];
   readonly conditions: Readonly<Record<string, EffectCondition>>;
-  /** Whether this effect uses one of the mask's fields to choose rows or to compute what is stored. */
-  usesInCondition(mask: Mask, effect: Effect): boolean;
+  /**
+   * How many times this effect asks whether a field of these masks has a value that the client has written; none where the fields choose and
+   * compute nothing. Infinite where they are used in any other way, so that nobody can count what it tells.
+   */
+  guesses(masks: readonly Mask[], effect: Effect): number;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */

@@ -32,6 +32,8 @@ export interface PolicyView {
   readonly version: string;
   readonly obligations: Obligations;
   decide(action: Action, circumstances: Circumstances): Decision;
+  /** How many guesses at masked fields a run of this intent is; they are counted, each time, against `guessesPerMinute`. */
+  guesses(intent: Intent): number;
   /** The denial that this intent meets whatever its parameters are; null when some parameters could pass or be held. */
   refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null;
 }

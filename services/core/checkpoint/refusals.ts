@@ -50,6 +50,13 @@ export const rateExceeded = (perMinute: number): Deny =>
     'Wait a few seconds and send fewer commands.',
   );
 
+export const tooManyGuesses = (perMinute: number): Deny =>
+  deny(
+    'limit-exceeded',
+    `Refused: more than ${perMinute} comparisons of masked fields with a value in a minute, since each tells whether the value is right.`,
+    `One more passes every ${Math.ceil(60 / perMinute)} s; a list counts as many as it has values. Choose by fields that are not masked.`,
+  );
+
 /** Kinds go unsaid where they are the usual one: `one person of` says it. */
 function patternText(pattern: PrincipalPattern): string {
   const { groups, subjects, kinds, issuers, claims, actingFor } = pattern;

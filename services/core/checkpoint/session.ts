@@ -48,6 +48,7 @@ export class LiveSession implements CheckpointSession {
   readonly #parts: SessionParts;
   readonly #circumstances: { nowMs: number; source: SourceAddress; listener: Circumstances['listener'] };
   readonly #rateKey: string;
+  readonly #guessKey: string;
   readonly #actionPrefix: string;
   readonly #holds = new Set<HeldAction>();
   #view: PolicyView;
@@ -69,10 +70,13 @@ export class LiveSession implements CheckpointSession {
     this.#lastActiveMs = this.openedAtMs;
     this.#circumstances = { nowMs: this.openedAtMs, source: opening.source, listener: opening.listener };
     this.#rateKey = rateKeyOf(opening.principal, opening.target);
+    this.#guessKey = `${this.#rateKey}\nguesses`;
     this.#actionPrefix = `a_${parts.id.slice(2)}.`;
     this.#view = parts.policies.view(opening.principal, opening.target);
-    const { commandsPerMinute } = this.#view.obligations.limits;
-    if (commandsPerMinute !== null) parts.rate.expect(this.#rateKey, commandsPerMinute);
+    const { limits, masks } = this.#view.obligations;
+    if (limits.commandsPerMinute !== null) parts.rate.expect(this.#rateKey, limits.commandsPerMinute);
+    const isGuessable = masks.some((mask) => mask.inConditions === 'equality');
+    if (isGuessable) parts.rate.expect(this.#guessKey, limits.guessesPerMinute);
   }
 
   get actions(): number {
@@ -224,11 +228,17 @@ export class LiveSession implements CheckpointSession {
     if (!trail.writable) return refusals.trailUnavailable();
     const view = this.#currentView();
     const decision = view.decide(action, this.#circumstancesNow());
-    const perMinute = view.obligations.limits.commandsPerMinute;
-    if (decision.kind === 'deny' || perMinute === null) return decision;
-    return rate.take(this.#rateKey, action.intent.commands, perMinute)
-      ? decision
-      : refusals.rateExceeded(perMinute);
+    if (decision.kind === 'deny') return decision;
+    const { commandsPerMinute, guessesPerMinute } = view.obligations.limits;
+    if (commandsPerMinute !== null && !rate.take(this.#rateKey, action.intent.commands, commandsPerMinute)) {
+      return refusals.rateExceeded(commandsPerMinute);
+    }
+    // Counted whatever comes of it: an error, a rollback and a hold that nobody approves tell as well, or cost the client nothing.
+    const guesses = view.guesses(action.intent);
+    if (guesses > 0 && !rate.take(this.#guessKey, guesses, guessesPerMinute)) {
+      return refusals.tooManyGuesses(guessesPerMinute);
+    }
+    return decision;
   }
 
   #record(id: ActionId, action: Action, decision: Decision): void {

@@ -45,6 +45,13 @@ export interface RuleRef {
 
 export const ruleText = (rule: RuleRef): string => `${rule.policy}/${rule.rule}`;
 
+/**
+ * Whether an action may use a masked field to choose rows, which reveals it bit by bit: never; by asking whether it equals a value,
+ * so many times a minute; or in any way.
+ */
+export const conditionTreatments = ['deny', 'equality', 'allow'] as const;
+export type ConditionTreatment = (typeof conditionTreatments)[number];
+
 /** Which values to hide and how; `fields` and `detect` are the policy's own words, read by the protocol's masker. */
 export interface Mask {
   readonly policy: PolicyName;
@@ -54,8 +61,7 @@ export interface Mask {
   readonly detect: readonly string[];
   /** The transform's name: `full`, `last4`, `email`, `hash`, `null`, ... (core/masking/transform-names.ts) */
   readonly transform: string;
-  /** Whether an action may use a masked field to choose rows (WHERE, JOIN, ORDER BY), which reveals it bit by bit. */
-  readonly inConditions: 'deny' | 'allow';
+  readonly inConditions: ConditionTreatment;
 }
 
 /** Limits that a policy sets; `null` is no limit of the policy's (the engine's own limits stand). */
@@ -63,6 +69,8 @@ export interface Limits {
   readonly maxRows: number | null;
   readonly maxBytes: number | null;
   readonly commandsPerMinute: number | null;
+  /** Comparisons of masked fields with a value; never without a limit. */
+  readonly guessesPerMinute: number;
   readonly sessionMs: number | null;
   readonly idleMs: number | null;
 }

@@ -1,4 +1,4 @@
-import type { Limits, Mask } from '../model/decision.ts';
+import type { Mask } from '../model/decision.ts';
 import { InvariantError } from '../model/errors.ts';
 import { policyName, type TargetName } from '../model/ids.ts';
 import { matchesGlob } from '../model/principal-pattern.ts';
@@ -6,7 +6,7 @@ import type { Position, SourceDocument, ValuePath } from '../model/problem.ts';
 import { compileApproval } from './approval.ts';
 import { type CompiledRule, emptyPatterns, RuleCompiler } from './compile-rule.ts';
 import type { ProblemList } from './problem-list.ts';
-import type { Policy, ProtocolRules } from './rule.ts';
+import type { Policy, PolicyLimits, ProtocolRules } from './rule.ts';
 import { type MaskSource, maskSchema, type PolicySource, policySchema } from './schema.ts';
 import { isPlainObject, notAWord, textsIn } from './shapes.ts';
 import { conditionOf, type ProtocolWords, type Vocabulary } from './vocabulary.ts';
@@ -200,7 +200,7 @@ export class PolicyCompiler {
         fields: parsed.data.fields ?? [],
         detect: parsed.data.detect ?? [],
         transform: parsed.data.with,
-        inConditions: parsed.data.inConditions ?? 'deny',
+        inConditions: parsed.data.inConditions ?? 'equality',
       });
     }
     return broken ? null : masks;
@@ -288,10 +288,11 @@ function maskIn(mask: Mask, words: ProtocolWords): readonly Mask[] {
   return fields.length + mask.detect.length > 0 ? [{ ...mask, fields }] : [];
 }
 
-const limitsOf = ({ limits }: PolicySource): Limits => ({
+const limitsOf = ({ limits }: PolicySource): PolicyLimits => ({
   maxRows: limits?.rows ?? null,
   maxBytes: limits?.bytes ?? null,
   commandsPerMinute: limits?.commandsPerMinute ?? null,
+  guessesPerMinute: limits?.guessesPerMinute ?? null,
   sessionMs: limits?.session ?? null,
   idleMs: limits?.idle ?? null,
 });

@@ -8,13 +8,6 @@ import * as refusals from './refusals.ts';
 import type { AllowRule, DenyRule, HoldRule, Rule } from './rule.ts';
 import { and, no, type Truth, yes } from './truth.ts';
 
-/** A masked field that an effect uses where only the plain value would do. */
-export interface MaskedUse {
-  /** The mask's pattern. */
-  readonly field: string;
-  readonly policy: string;
-}
-
 /** What must be allowed for an action to be: one of its effects, or one reason for which it is opaque. */
 export interface Unit {
   readonly kind: 'effect' | 'opaque';
@@ -22,14 +15,14 @@ export interface Unit {
   readonly text: string;
   /** The rules that are about it, in policy order; their dynamic conditions are still open. */
   readonly rules: readonly Rule[];
-  readonly masked: MaskedUse | null;
+  readonly masked: refusals.MaskedUse | null;
 }
 
 export type UnitOutcome =
   | { readonly kind: 'allow'; readonly rule: AllowRule }
   | { readonly kind: 'hold'; readonly rules: readonly HoldRule[] }
   | { readonly kind: 'denied-by-rule'; readonly rule: DenyRule }
-  | { readonly kind: 'masked-field-in-condition'; readonly masked: MaskedUse }
+  | { readonly kind: 'masked-field-in-condition'; readonly masked: refusals.MaskedUse }
   | { readonly kind: 'no-rule' };
 
 /** Whether a rule's dynamic conditions are met. */
@@ -96,7 +89,7 @@ function refusalOf(
     case 'denied-by-rule':
       return refusals.deniedByRule(context, outcome.rule, unit.text);
     case 'masked-field-in-condition':
-      return refusals.maskedFieldInCondition(context, unit.text, outcome.masked.field, outcome.masked.policy);
+      return refusals.maskedFieldInCondition(context, unit.text, outcome.masked);
     case 'no-rule':
       return unit.kind === 'opaque'
         ? refusals.opaque(

@@ -5,6 +5,7 @@
  */
 import { getCallSites } from 'node:util';
 import type { z } from 'zod';
+import type { ConditionTreatment } from '../model/decision.ts';
 import type { PrincipalPattern } from '../model/principal-pattern.ts';
 
 /** The words that a policy may use, as types. */
@@ -103,8 +104,8 @@ export interface Mask<W extends Words = AnyWords> {
   readonly fields?: readonly string[];
   readonly detect?: readonly W['detectors'][];
   readonly with: W['transforms'];
-  /** Whether a masked field may choose rows; `deny` when left out. */
-  readonly inConditions?: 'deny' | 'allow';
+  /** Whether a masked field may choose rows; `equality` when left out. */
+  readonly inConditions?: ConditionTreatment;
 }
 
 export interface Policy<W extends Words = AnyWords> {
@@ -119,6 +120,7 @@ export interface Policy<W extends Words = AnyWords> {
     readonly rows?: number;
     readonly bytes?: Size;
     readonly commandsPerMinute?: number;
+    readonly guessesPerMinute?: number;
     readonly session?: Duration;
     readonly idle?: Duration;
   };

@@ -26,6 +26,12 @@ export const maxZones = 100;
 /** PostgreSQL's Bind message counts parameters in 16 bits; no protocol of ours has more. */
 export const maxParameterPosition = 65_535;
 
+/**
+ * Comparisons of masked fields with a value, of a policy that says nothing else: as many as looking up a customer by what they say takes,
+ * and a million values, the fewest that are worth hiding, take ten weeks.
+ */
+export const defaultGuessesPerMinute = 10;
+
 /** More approvers than this never come together within a hold's time. */
 export const maxQuorum = 10;
 

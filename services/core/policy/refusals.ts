@@ -1,6 +1,12 @@
 /** What a refused client is told. It is an agent more often than not: say what was refused, by which rule, and why. */
 import type { Unacceptable } from '../model/action.ts';
-import { type Deny, type Reason, type RuleRef, ruleText } from '../model/decision.ts';
+import {
+  type ConditionTreatment,
+  type Deny,
+  type Reason,
+  type RuleRef,
+  ruleText,
+} from '../model/decision.ts';
 import type { TargetName } from '../model/ids.ts';
 import { visibleText } from '../model/visible-text.ts';
 import { maxShownResourceCharacters } from './limits.ts';
@@ -85,18 +91,30 @@ export const opaque = (context: RefusalContext, why: string, near: readonly Rule
     sentences('Say it in a plainer way, with names that the target knows.', context.guidance()),
   );
 
-/** `field` is the mask's pattern that the effect's field matched. */
+/** A masked field that an effect uses in another way than its mask lets it. */
+export interface MaskedUse {
+  /** The mask's pattern. */
+  readonly field: string;
+  readonly policy: string;
+  readonly inConditions: ConditionTreatment;
+}
+
+const insteadOfCondition = (field: string, inConditions: ConditionTreatment): string =>
+  inConditions === 'equality'
+    ? `Use ${field} as a plain output, where it comes back masked, or ask whether it equals one value (WHERE field = value AND ...), ` +
+      'and choose by other fields. '
+    : `Use ${field} only as a plain output, where it comes back masked, and choose by other fields. `;
+
 export const maskedFieldInCondition = (
   context: RefusalContext,
   what: string,
-  field: string,
-  policy: string,
+  { field, policy, inConditions }: MaskedUse,
 ): Deny =>
   deny(
     'masked-field-in-condition',
     `Refused: ${shown(what)} on ${context.target} filters, joins, sorts or computes by ${field}, ` +
       `which policy ${policy} masks: that would reveal the values bit by bit.`,
-    `Use ${field} only as a plain output, where it comes back masked, and choose by other fields. ` +
+    insteadOfCondition(field, inConditions) +
       'If you must choose by it, ask the people who run this gateway for a mask with "inConditions: allow".',
   );
 

@@ -59,6 +59,9 @@ export interface ProtocolRules {
   readonly masks: readonly Mask[];
 }
 
+/** As one policy says them; null where it says nothing. */
+export type PolicyLimits = { readonly [Limit in keyof Limits]: number | null };
+
 export interface Policy {
   readonly name: PolicyName;
   readonly order: number;
@@ -67,7 +70,7 @@ export interface Policy {
   /** Names and patterns, as written. */
   readonly targets: readonly string[];
   readonly byProtocol: ReadonlyMap<string, ProtocolRules>;
-  readonly limits: Limits;
+  readonly limits: PolicyLimits;
   /** Null when the policy does not say. */
   readonly recordResults: boolean | null;
 }

@@ -1,6 +1,6 @@
 /** How a policy is written: the same for YAML, for TypeScript's plain result, and for an editor's JSON Schema. */
 import { z } from 'zod';
-import { ruleOutcomes } from '../model/decision.ts';
+import { conditionTreatments, ruleOutcomes } from '../model/decision.ts';
 import { principalKinds } from '../model/principal.ts';
 import { durationText } from '../model/quantity.ts';
 import { listenersSchema, sourcesSchema } from './conditions/origin.ts';
@@ -107,7 +107,7 @@ const maskShape = {
   with: z
     .union([z.string(), z.null()], { error: 'must be the name of a transform' })
     .transform((transform) => transform ?? 'null'),
-  inConditions: word('a way to treat conditions', ['deny', 'allow']).exactOptional(),
+  inConditions: word('a way to treat conditions', conditionTreatments).exactOptional(),
 };
 export const maskSchema = strict(maskShape);
 export type MaskSource = z.output<typeof maskSchema>;
@@ -116,6 +116,7 @@ export const limitsSchema = strict({
   rows: count.exactOptional(),
   bytes: size.exactOptional(),
   commandsPerMinute: count.exactOptional(),
+  guessesPerMinute: count.exactOptional(),
   session: duration.exactOptional(),
   idle: duration.exactOptional(),
 });

@@ -1,17 +1,17 @@
 import type { Circumstances, PolicyView } from '../checkpoint/contract.ts';
 import type { Action, Effect, Intent } from '../model/action.ts';
-import type { Decision, Deny, Limits, Obligations } from '../model/decision.ts';
+import type { Decision, Deny, Mask, Obligations } from '../model/decision.ts';
 import { InvariantError } from '../model/errors.ts';
 import type { TargetName } from '../model/ids.ts';
-import { type DecisionContext, decideUnits, dynamicTruth, type MaskedUse, type Unit } from './decide.ts';
+import { type DecisionContext, decideUnits, dynamicTruth, type Unit } from './decide.ts';
 import { guidanceOf } from './guidance.ts';
-import { maxRememberedCombinations, maxRememberedRules } from './limits.ts';
-import { unacceptable } from './refusals.ts';
-import { isAbout, type Policy, type Rule } from './rule.ts';
+import { defaultGuessesPerMinute, maxRememberedCombinations, maxRememberedRules } from './limits.ts';
+import { type MaskedUse, unacceptable } from './refusals.ts';
+import { isAbout, type Policy, type PolicyLimits, type Rule } from './rule.ts';
 import { no, type Truth, truthOf, unknown, yes } from './truth.ts';
 import type { ProtocolWords } from './vocabulary.ts';
 
-const smallest = (policies: readonly Policy[], limit: keyof Limits): number | null => {
+const smallest = (policies: readonly Policy[], limit: keyof PolicyLimits): number | null => {
   const limits = policies.map((policy) => policy.limits[limit]).filter((value) => value !== null);
   return limits.length === 0 ? null : Math.min(...limits);
 };
@@ -27,6 +27,7 @@ export function obligationsOf(policies: readonly Policy[], protocol: string | nu
       maxRows: smallest(policies, 'maxRows'),
       maxBytes: smallest(policies, 'maxBytes'),
       commandsPerMinute: smallest(policies, 'commandsPerMinute'),
+      guessesPerMinute: smallest(policies, 'guessesPerMinute') ?? defaultGuessesPerMinute,
       sessionMs: smallest(policies, 'sessionMs'),
       idleMs: smallest(policies, 'idleMs'),
     },
@@ -45,6 +46,8 @@ interface Plan {
   readonly settled: Decision | null;
   readonly units: readonly Unit[];
   readonly dynamic: readonly Rule[];
+  /** At masked fields that may be guessed at; each run counts. */
+  readonly guesses: number;
   /** By the truths of `dynamic`, as digits to the base of 3. */
   readonly remembered: Map<number, Decision>;
 }
@@ -81,6 +84,17 @@ function mostLenient(rule: Rule, circumstances: Circumstances): Truth {
   return truth === unknown ? truthOf(rule.outcome !== 'deny') : truth;
 }
 
+function isRefused(words: ProtocolWords, mask: Mask, effect: Effect): boolean {
+  switch (mask.inConditions) {
+    case 'allow':
+      return false;
+    case 'equality':
+      return words.guesses([mask], effect) === Infinity;
+    case 'deny':
+      return words.guesses([mask], effect) > 0;
+  }
+}
+
 const noRules: readonly Rule[] = [];
 
 /**
@@ -96,6 +110,7 @@ export class RuleView implements PolicyView, DecisionContext {
   readonly #byOpaque: ReadonlyMap<string, readonly Rule[]>;
   /** By effects: intents of texts that differ in constants only have one list of them. */
   readonly #plans = new WeakMap<Intent['effects'], Plan>();
+  readonly #guessable: readonly Mask[];
   #guidance: string | null = null;
 
   constructor(parts: ViewParts) {
@@ -103,6 +118,7 @@ export class RuleView implements PolicyView, DecisionContext {
     this.version = parts.version;
     this.target = parts.target;
     this.obligations = parts.obligations;
+    this.#guessable = parts.obligations.masks.filter((mask) => mask.inConditions === 'equality');
     this.#byVerb = indexed(parts.rules, (rule) => rule.verbs);
     this.#byOpaque = indexed(parts.rules, (rule) => rule.opaque);
   }
@@ -119,6 +135,10 @@ export class RuleView implements PolicyView, DecisionContext {
   decide(action: Action, circumstances: Circumstances): Decision {
     const plan = this.#planOf(action.intent);
     return plan.settled ?? this.#decideDynamic(plan, action, circumstances);
+  }
+
+  guesses(intent: Intent): number {
+    return this.#guessable.length === 0 ? 0 : this.#planOf(intent).guesses;
   }
 
   refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null {
@@ -165,14 +185,15 @@ export class RuleView implements PolicyView, DecisionContext {
     }
     const remembered = new Map<number, Decision>();
     if (intent.unacceptable !== null) {
-      return { settled: unacceptable(intent.unacceptable), units: [], dynamic: [], remembered };
+      return { settled: unacceptable(intent.unacceptable), units: [], dynamic: [], guesses: 0, remembered };
     }
+    const guesses = this.#guessesIn(intent);
     const units = this.units(intent);
     const about = new Set(units.flatMap((unit) => unit.rules));
     const dynamic = [...about].filter((rule) => rule.dynamic.length > 0);
-    if (dynamic.length > 0) return { settled: null, units, dynamic, remembered };
+    if (dynamic.length > 0) return { settled: null, units, dynamic, guesses, remembered };
     // The units are not kept: an intent is cached as long as its text, and there are many.
-    return { settled: decideUnits(this, units, () => yes), units: [], dynamic, remembered };
+    return { settled: decideUnits(this, units, () => yes), units: [], dynamic, guesses, remembered };
   }
 
   #decideDynamic(plan: Plan, action: Action, circumstances: Circumstances): Decision {
@@ -196,15 +217,21 @@ export class RuleView implements PolicyView, DecisionContext {
     return decision;
   }
 
+  #guessesIn({ effects }: Intent): number {
+    const { words } = this.#parts;
+    if (words === null || this.#guessable.length === 0) return 0;
+    return effects.reduce((sum, effect) => sum + words.guesses(this.#guessable, effect), 0);
+  }
+
   #maskedUse(effect: Effect): MaskedUse | null {
     const { words } = this.#parts;
     for (const mask of this.obligations.masks) {
-      if (words === null || mask.inConditions === 'allow' || !words.usesInCondition(mask, effect)) continue;
+      if (words === null || !isRefused(words, mask, effect)) continue;
       // The protocol says only that a field of the mask is used; asked field by field, it says which.
       const field = mask.fields.find((each) =>
-        words.usesInCondition({ ...mask, fields: [each], detect: [] }, effect),
+        isRefused(words, { ...mask, fields: [each], detect: [] }, effect),
       );
-      return { field: field ?? 'a masked field', policy: mask.policy };
+      return { field: field ?? 'a masked field', policy: mask.policy, inConditions: mask.inConditions };
     }
     return null;
   }

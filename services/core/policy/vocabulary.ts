@@ -16,7 +16,7 @@ export interface ProtocolWords {
   readonly verbs: readonly string[];
   readonly opaqueReasons: readonly string[];
   readonly conditions: Readonly<Record<string, ProtocolCondition>>;
-  usesInCondition(mask: Mask, effect: Effect): boolean;
+  guesses(masks: readonly Mask[], effect: Effect): number;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */

@@ -149,7 +149,8 @@ export const httpPolicy: PolicyWords = {
   conditions: { paths, hosts, query, headers, json, graphql, grpc } satisfies Readonly<
     Record<keyof HttpConditions, EffectCondition>
   >,
-  usesInCondition: (mask, effect) => usesMaskedField(mask, asHttp(effect)),
+  // What an API does with a field that a request names, nobody here knows: no use of it can be counted.
+  guesses: (masks, effect) => (masks.some((mask) => usesMaskedField(mask, asHttp(effect))) ? Infinity : 0),
   fieldProblem: (pattern) => {
     const field = parseField(pattern);
     return 'fault' in field ? field.fault : null;

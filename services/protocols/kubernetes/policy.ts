@@ -212,7 +212,7 @@ export const kubernetesPolicy: PolicyWords = {
     powers: powersOf,
     commands,
   } satisfies Readonly<Record<keyof KubernetesConditions, EffectCondition>>,
-  usesInCondition: (mask, effect) => readsMasked(mask, asKubernetes(effect)),
+  guesses: (masks, effect) => (masks.some((mask) => readsMasked(mask, asKubernetes(effect))) ? Infinity : 0),
   fieldProblem: (pattern) => {
     const field = parseMaskField(pattern);
     return 'fault' in field ? field.fault : null;

@@ -223,10 +223,11 @@ export const postgresPolicy: PolicyWords = {
     objects,
     rowsChosenBy: chosenBy,
   } satisfies Readonly<Record<keyof PostgresConditions, EffectCondition>>,
-  usesInCondition(mask, effect) {
-    const { conditionColumns } = asPostgres(effect);
-    if (conditionColumns.length === 0) return false;
-    return conditionColumns.some((column) => isMaskedColumn(mask, column));
+  guesses(masks, effect) {
+    const { conditionColumns, guesses } = asPostgres(effect);
+    const isMasked = (column: string): boolean => masks.some((mask) => isMaskedColumn(mask, column));
+    if (conditionColumns.some(isMasked)) return Infinity;
+    return guesses.reduce((sum, { columns, values }) => (columns.some(isMasked) ? sum + values : sum), 0);
   },
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
   readsAnswers: true,

@@ -23,6 +23,7 @@ export const sqlEffect = (verb: string, resource = '', changes: Partial<SqlEffec
   resource,
   relation: verb === 'call' || resource === '' ? null : resource,
   conditionColumns: [],
+  guessedColumns: [],
   function: verb === 'call' ? resource : null,
   ...changes,
 });

@@ -302,9 +302,15 @@ policies:
 
   test('every mask that applies is in force', () => {
     expect(view.obligations.masks).toEqual([
-      { policy: 'one', fields: ['app.users.email'], detect: [], transform: 'email', inConditions: 'deny' },
+      {
+        policy: 'one',
+        fields: ['app.users.email'],
+        detect: [],
+        transform: 'email',
+        inConditions: 'equality',
+      },
       { policy: 'one', fields: ['app.users.city'], detect: [], transform: 'full', inConditions: 'allow' },
-      { policy: 'two', fields: [], detect: ['card'], transform: 'last4', inConditions: 'deny' },
+      { policy: 'two', fields: [], detect: ['card'], transform: 'last4', inConditions: 'equality' },
     ]);
   });
 
@@ -313,6 +319,7 @@ policies:
       maxRows: 100,
       maxBytes: 512 * 1024,
       commandsPerMinute: 60,
+      guessesPerMinute: 10,
       sessionMs: 8 * 3_600_000,
       idleMs: 900_000,
     });
@@ -339,7 +346,7 @@ policies:
     const effect = sqlEffect('select', 'app.users', { conditionColumns: ['app.users.email'] });
     expect(view.decide(action([effect]), circumstances())).toMatchObject({
       message: expect.stringContaining('by app.users.email, which policy one masks'),
-      hint: expect.stringContaining('Use app.users.email only as a plain output'),
+      hint: expect.stringContaining('or ask whether it equals one value'),
     });
   });
 

@@ -10,6 +10,8 @@ import type { ProtocolWords, Vocabulary } from '../../../services/core/policy/vo
 export interface SqlEffect extends Effect {
   readonly relation: string | null;
   readonly conditionColumns: readonly string[];
+  /** One for each value that a column is compared with. */
+  readonly guessedColumns: readonly string[];
   readonly function: string | null;
 }
 
@@ -37,8 +39,12 @@ export const sqlWords = {
     tables: condition((effect) => sql(effect).relation),
     functions: condition((effect) => sql(effect).function),
   },
-  usesInCondition: (mask: Mask, effect: Effect) =>
-    mask.fields.some((field) => sql(effect).conditionColumns.some((column) => matchesGlob(field, column))),
+  guesses: (masks: readonly Mask[], effect: Effect) => {
+    const isMasked = (column: string): boolean =>
+      masks.some(({ fields }) => fields.some((field) => matchesGlob(field, column)));
+    const { conditionColumns, guessedColumns } = sql(effect);
+    return conditionColumns.some(isMasked) ? Infinity : guessedColumns.filter(isMasked).length;
+  },
   fieldProblem: (pattern: string) =>
     pattern.split('.').length === 3 ? null : `"${pattern}" must be schema.table.column`,
   readsAnswers: true,
@@ -51,7 +57,7 @@ export const podWords = {
   conditions: {
     resources: condition((effect) => effect.resource),
   },
-  usesInCondition: () => false,
+  guesses: () => 0,
   fieldProblem: (pattern: string) =>
     pattern.startsWith('/') ? null : `"${pattern}" must begin with a slash`,
   readsAnswers: true,

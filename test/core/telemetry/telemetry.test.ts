@@ -43,7 +43,14 @@ const intent: Intent = {
   versions: [],
   unacceptable: null,
 };
-const limits = { maxRows: null, maxBytes: null, commandsPerMinute: null, sessionMs: null, idleMs: null };
+const limits = {
+  maxRows: null,
+  maxBytes: null,
+  commandsPerMinute: null,
+  guessesPerMinute: 10,
+  sessionMs: null,
+  idleMs: null,
+};
 const allow: Decision = {
   kind: 'allow',
   rule,

@@ -11,6 +11,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   relation: null,
   columns: [],
   conditionColumns: [],
+  guesses: [],
   function: null,
   setting: null,
   objectKind: null,
@@ -166,7 +167,19 @@ describe('masks', () => {
     [[], false],
   ])('%j in a condition uses a masked field: %p', (conditionColumns, uses) => {
     const of = effect({ relation: 'app.users', columns: ['app.users.ssn'], conditionColumns });
-    expect(postgresPolicy.usesInCondition(mask, of)).toBe(uses);
+    expect(postgresPolicy.guesses([mask], of)).toBe(uses ? Infinity : 0);
+  });
+
+  const emails = { columns: ['app.people.email', 'app.users.email'], values: 2 };
+  test.each<[Partial<PostgresEffect>, number]>([
+    [{ guesses: [emails] }, 2],
+    [{ guesses: [emails, { columns: ['app.users.ssn'], values: 1 }] }, 3],
+    [{ guesses: [{ columns: ['app.users.id'], values: 1 }] }, 0],
+    [{ guesses: [emails], conditionColumns: ['app.users.id'] }, 2],
+    [{ guesses: [emails], conditionColumns: ['app.users.ssn'] }, Infinity],
+  ])('%j counts once for each value, whatever the number of masks: %p', (parts, expected) => {
+    const of = effect({ relation: 'app.users', ...parts });
+    expect(postgresPolicy.guesses([mask, mask], of)).toBe(expected);
   });
 
   test.each<[string, boolean]>([

@@ -120,5 +120,6 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
   ...left,
   columns: [...new Set([...left.columns, ...right.columns])],
   conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
+  guesses: [...left.guesses, ...right.guesses],
   rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

@@ -170,7 +170,7 @@ function estimatedBytes(analysis: Analysis, text: string): number {
     objects += 2 + statement.effects.length + (statement.outputs?.length ?? 0);
     references += statement.touched.length;
     for (const effect of statement.effects)
-      references += effect.columns.length + effect.conditionColumns.length;
+      references += effect.columns.length + effect.conditionColumns.length + 4 * effect.guesses.length;
     for (const output of statement.outputs ?? []) references += output.sources.length;
   }
   return text.length * 4 + objects * 100 + references * 8;

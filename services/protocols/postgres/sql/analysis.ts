@@ -85,6 +85,11 @@ export interface PostgresEffect extends Effect {
    * or as a value that is stored. What a mask hides in the output leaks through these.
    */
   readonly conditionColumns: readonly string[];
+  /**
+   * Comparisons of a column with values that are written in the statement or come with it, each of which asks no more than whether
+   * the column has one of them. Every other use of a column to choose rows is among `conditionColumns`.
+   */
+  readonly guesses: readonly Guess[];
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
   /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */
@@ -93,6 +98,13 @@ export interface PostgresEffect extends Effect {
   readonly objectKind: string | null;
   /** Of `update`, `delete` and `truncate`; null for all other effects. Never more than is sure. */
   readonly rowsChosenBy: RowChoice | null;
+}
+
+export interface Guess {
+  /** The names of the one column: a view's, its table's. */
+  readonly columns: readonly string[];
+  /** How many values it is compared with. */
+  readonly values: number;
 }
 
 /** Where an output column's values come from. */

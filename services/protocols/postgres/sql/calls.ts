@@ -119,11 +119,7 @@ export function noteOperator(
   left: number,
   right: number,
 ): number {
-  const { schema, name } = splitName(parts);
-  const key = [context.pathKey, schema ?? '', name, left, right].join('\0');
-  const possible = remembered(context.operatorChoices, key, () =>
-    chooseNamed(context, schema, name, left, right),
-  );
+  const possible = possibleOperators(context, parts, left, right);
   if (possible.length === 0) {
     context.findings.opaque('unknown-operator');
     return anyType;
@@ -141,6 +137,18 @@ export function noteOperator(
     result = result === null || result === one.result ? one.result : anyType;
   }
   return result ?? anyType;
+}
+
+/** Operators that may run; none when no operator of this name takes such operands. */
+export function possibleOperators(
+  context: Context,
+  parts: readonly string[],
+  left: number,
+  right: number,
+): readonly CatalogOperator[] {
+  const { schema, name } = splitName(parts);
+  const key = [context.pathKey, schema ?? '', name, left, right].join('\0');
+  return remembered(context.operatorChoices, key, () => chooseNamed(context, schema, name, left, right));
 }
 
 function chooseNamed(

@@ -120,9 +120,9 @@ function loadRelations(
     relation.changedBy.push(text(oid), text(xmin));
     relations.set(relation.oid, relation);
   }
-  for (const [oid, attributeNumber, name, type, xmin] of columnRows) {
+  for (const [oid, attributeNumber, name, type, deterministic, xmin] of columnRows) {
     const relation = relations.get(number(oid));
-    relation?.addColumn(text(name), number(attributeNumber), number(type));
+    relation?.addColumn(text(name), number(attributeNumber), number(type), flag(deterministic));
     relation?.changedBy.push(text(xmin));
   }
   return relations;

@@ -43,7 +43,8 @@ export const catalogQueries = {
     WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S', 'c', 'i', 'I') AND c.relpersistence <> 't'
       AND c.relnamespace IN (${schemas}) ${limit}`,
 
-  columns: `SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.xmin
+  columns: `SELECT a.attrelid, a.attnum, a.attname, a.atttypid,
+      coalesce((SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation), true), a.xmin
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S', 'c')
       AND c.relpersistence <> 't' AND c.relnamespace IN (${schemas})

@@ -21,6 +21,8 @@ export interface CatalogColumn extends ColumnRef {
   readonly text: string;
   /** pg_type.oid. */
   readonly type: number;
+  /** Whether equal means the same bytes: false under a collation that takes some texts for equal that differ. */
+  readonly deterministic: boolean;
 }
 
 export const writeEvents = ['insert', 'update', 'delete', 'truncate'] as const;
@@ -114,7 +116,7 @@ export class Relation {
     return this.kind === 'view' || this.kind === 'materialized view';
   }
 
-  addColumn(name: string, attributeNumber: number, type: number): void {
+  addColumn(name: string, attributeNumber: number, type: number, deterministic = true): void {
     const column: CatalogColumn = {
       relation: this.text,
       relationOid: this.oid,
@@ -122,6 +124,7 @@ export class Relation {
       attributeNumber,
       text: dotted(this.schema, this.name, name),
       type,
+      deterministic,
     };
     this.columns.push(column);
     this.#byName.set(name, column);

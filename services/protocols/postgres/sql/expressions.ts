@@ -136,7 +136,11 @@ const handlers: Handlers = {
     if (value.type === type && (body.typeName?.typmods ?? []).length === 0) return value;
     return computed([value], type);
   },
-  CollateClause: (body, scope, context) => evaluate(body.arg, scope, context),
+  CollateClause: (body, scope, context) => {
+    const value = evaluate(body.arg, scope, context);
+    // Not the column as it stands: under another collation other values are equal to it.
+    return computed([value], value.type);
+  },
   FuncCall: (body, scope, context) => evaluateCall(body, scope, context, evaluator),
   A_Indirection: evaluateIndirection,
   A_ArrayExpr: (body, scope, context) => {

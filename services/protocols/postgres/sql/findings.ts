@@ -1,4 +1,4 @@
-import type { ColumnRef, OpaqueReason, PostgresEffect, RowChoice, Verb } from './analysis.ts';
+import type { ColumnRef, Guess, OpaqueReason, PostgresEffect, RowChoice, Verb } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
 import { weaker } from './rows-chosen.ts';
 import type { Sources } from './value.ts';
@@ -13,6 +13,8 @@ interface Draft {
   readonly objectKind: string | null;
   readonly columns: Set<string>;
   readonly conditionColumns: Set<string>;
+  /** By the comparison in the parse tree, since a recursive query is looked at several times. */
+  readonly guesses: Map<object, Guess>;
   rowsChosenBy: RowChoice | null;
 }
 
@@ -59,6 +61,15 @@ export class Findings {
       select.columns.add(source.text);
       select.conditionColumns.add(source.text);
     }
+  }
+
+  /** A column is compared with so many values. `comparison` tells one from another. */
+  guess(comparison: object, sources: Sources, values: number): void {
+    this.read(sources);
+    const [first] = sources;
+    if (first === undefined) return;
+    const { guesses } = this.#select(first.relationOid, first.relation);
+    guesses.set(comparison, { columns: sources.map((source) => source.text), values });
   }
 
   write(
@@ -109,10 +120,12 @@ export class Findings {
     for (const reason of view.#opaque) this.#opaque.add(reason);
     for (const [key, draft] of view.#effects) {
       if (stored && draft.verb === 'call') continue;
-      const mine = this.#effects.get(key) ?? { ...draft, columns: new Set(), conditionColumns: new Set() };
+      const mine = this.#effects.get(key) ?? { ...draft, ...noColumns() };
       this.#effects.set(key, mine);
       // The view's own conditions are its owner's: they are read, not chosen by whoever reads the view.
       for (const column of draft.conditionColumns) mine.columns.add(column);
+      for (const guess of draft.guesses.values())
+        for (const column of guess.columns) mine.columns.add(column);
     }
   }
 
@@ -126,6 +139,7 @@ export class Findings {
       ...draft,
       columns: [...draft.columns],
       conditionColumns: [...draft.conditionColumns],
+      guesses: [...draft.guesses.values()],
     }));
   }
 
@@ -173,8 +187,7 @@ export class Findings {
         function: more.function ?? null,
         setting,
         objectKind,
-        columns: new Set(),
-        conditionColumns: new Set(),
+        ...noColumns(),
         rowsChosenBy: null,
       };
       this.#effects.set(key, draft);
@@ -182,6 +195,12 @@ export class Findings {
     return draft;
   }
 }
+
+const noColumns = (): Pick<Draft, 'columns' | 'conditionColumns' | 'guesses'> => ({
+  columns: new Set(),
+  conditionColumns: new Set(),
+  guesses: new Map(),
+});
 
 /** Of two ways in which rows are chosen for one effect, that which leaves more. */
 export const weakerOf = (left: RowChoice | null, right: RowChoice | null): RowChoice | null =>

@@ -24,6 +24,7 @@ import { type Columns, fieldNamed, type RangeItem, Scope } from './scope.ts';
 import { targetList } from './target-list.ts';
 import { anyType, typeOid } from './types.ts';
 import { anything, computed, type Field, mergeSources, type Value } from './value.ts';
+import { evaluateWhere } from './where.ts';
 
 /** Null when the node is none of them. */
 export function modify(node: Node, parent: Scope, context: Context): Columns | null {
@@ -213,7 +214,7 @@ function update(statement: UpdateStmt, scope: Scope, context: Context): Columns 
   const items = [target.item, ...fromItems(statement.fromClause, scope, context)];
   const inner = new Scope(scope, items);
   const columns = assign(statement.targetList, target, inner, context);
-  evaluateBoolean(statement.whereClause, inner, context);
+  evaluateWhere(statement.whereClause, inner, context);
   note('update', target, columns, choiceOf(statement.whereClause, target, items), context);
   return returning(statement.returningClause, target, items, scope, context);
 }
@@ -221,7 +222,7 @@ function update(statement: UpdateStmt, scope: Scope, context: Context): Columns 
 function remove(statement: DeleteStmt, scope: Scope, context: Context): Columns {
   const target = findTarget(statement.relation, context);
   const items = [target.item, ...fromItems(statement.usingClause, scope, context)];
-  evaluateBoolean(statement.whereClause, new Scope(scope, items), context);
+  evaluateWhere(statement.whereClause, new Scope(scope, items), context);
   note('delete', target, allColumns(target), choiceOf(statement.whereClause, target, items), context);
   return returning(statement.returningClause, target, items, scope, context);
 }

@@ -23,6 +23,7 @@ import { targetList } from './target-list.ts';
 import { anyType, typeOid } from './types.ts';
 import { anything, computed, type Field, literal, mergeSources, oneOf, type Value } from './value.ts';
 import { relationColumns } from './views.ts';
+import { evaluateWhere } from './where.ts';
 
 export const queries: Queries = {
   query(node, scope, context) {
@@ -125,7 +126,7 @@ function values(statement: SelectStmt, scope: Scope, context: Context): Columns 
 function plainSelect(statement: SelectStmt, scope: Scope, context: Context): Columns {
   const items = fromItems(statement.fromClause, scope, context);
   const inner = new Scope(scope, items);
-  evaluateBoolean(statement.whereClause, inner, context);
+  evaluateWhere(statement.whereClause, inner, context);
   const columns = targetList(statement.targetList, inner, context);
   groupBy(statement, columns, inner, context);
   evaluateBoolean(statement.havingClause, inner, context);

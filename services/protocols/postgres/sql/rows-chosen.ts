@@ -2,7 +2,8 @@
 import type { A_Expr, BoolExpr, ColumnRef, Node } from 'libpg-query';
 import type { RowChoice } from './analysis.ts';
 import type { Relation } from './catalog.ts';
-import { itemsOf, listOf, strings } from './nodes.ts';
+import { listOf, strings } from './nodes.ts';
+import { writtenEquality } from './written-equality.ts';
 
 /** The relation whose rows are chosen, under the name that the statement gives it. */
 export interface ChosenFrom {
@@ -79,21 +80,17 @@ function readLogic({ boolop, args }: BoolExpr, from: ChosenFrom): Reading {
 }
 
 function readComparison(comparison: A_Expr, node: Node, from: ChosenFrom): Reading {
-  const [operator, ...qualified] = strings(comparison.name);
-  const isEquality =
-    operator === '=' &&
-    qualified.length === 0 &&
-    (comparison.kind === 'AEXPR_OP' || comparison.kind === 'AEXPR_IN' || comparison.kind === 'AEXPR_OP_ANY');
-  if (isEquality) {
-    const { lexpr: left, rexpr: right } = comparison;
-    const [leftColumn, rightColumn] = [columnOf(left, from), columnOf(right, from)];
-    // A column with itself is true of every row that has a value in it.
-    if (leftColumn !== null && leftColumn === rightColumn) return everyRow;
-    if (leftColumn !== null && itemsOf(right).every(isWritten)) return equated(leftColumn);
-    if (rightColumn !== null && comparison.kind === 'AEXPR_OP' && isWritten(left))
-      return equated(rightColumn);
-  }
-  return mentions(node, from) ? someRows : everyRow;
+  const equality = writtenEquality(comparison);
+  const column = equality === null ? null : ownColumn(equality.column, from);
+  if (column !== null) return equated(column);
+  // A column with itself is true of every row that has a value in it.
+  return mentions(node, from) && !isWithItself(comparison, from) ? someRows : everyRow;
+}
+
+function isWithItself({ kind, name, lexpr, rexpr }: A_Expr, from: ChosenFrom): boolean {
+  const isEquality = kind === 'AEXPR_OP' && strings(name).join() === '=';
+  const column = isEquality ? columnOf(lexpr, from) : null;
+  return column !== null && column === columnOf(rexpr, from);
 }
 
 const equated = (column: string): Reading => ({ equated: new Set([column]), choice: 'none' });
@@ -109,15 +106,6 @@ function ownColumn({ fields }: ColumnRef, { relation, name, alone }: ChosenFrom)
   const isQualified = parts.length === 2 && parts[0] === name;
   if (parts.length !== listOf(fields).length || !(isBare || isQualified)) return null;
   return relation.column(parts.at(-1) ?? '')?.column ?? null;
-}
-
-/** A value that stands in the text or comes as a parameter: nothing that the row, or anything else, has a say in. */
-function isWritten(node: Node | undefined): boolean {
-  if (node === undefined) return false;
-  if ('A_Const' in node || 'ParamRef' in node) return true;
-  if ('TypeCast' in node) return isWritten(node.TypeCast.arg);
-  if ('A_ArrayExpr' in node) return listOf(node.A_ArrayExpr.elements).every(isWritten);
-  return false;
 }
 
 /** Whether a column of the relation stands in it. One in a sub-query may be the sub-query's own: those are not looked for. */

@@ -22,7 +22,14 @@ export const mask = (
 
 export const obligations = (...masks: readonly Mask[]): Obligations => ({
   masks,
-  limits: { maxRows: null, maxBytes: null, commandsPerMinute: null, sessionMs: null, idleMs: null },
+  limits: {
+    maxRows: null,
+    maxBytes: null,
+    commandsPerMinute: null,
+    guessesPerMinute: 10,
+    sessionMs: null,
+    idleMs: null,
+  },
   recordResults: true,
   recordResultsAsked: false,
 });

@@ -8,7 +8,7 @@ import type {
 } from '../../../../services/protocols/postgres/sql/analysis.ts';
 import { decodeText } from '../../../../services/protocols/postgres/sql/parse.ts';
 import { effectsWhenStored } from '../../../../services/protocols/postgres/sql/stored.ts';
-import { type Analyst, attacks, TestServer } from './database.ts';
+import { type Analyst, attacks, conditionsOf, TestServer } from './database.ts';
 
 type PolicyKey = 'RW' | 'RO' | 'RWC';
 type Outcome = 'allow' | 'masked' | 'hold' | 'deny';
@@ -51,7 +51,8 @@ const heldObjects = new Set(['table', 'view', 'function', 'rule', 'trigger']);
 
 /** The corpus' policies in words, as directly as they can be put; the real policy language has its own tests. */
 function decideEffect(policy: PolicyKey, effect: PostgresEffect): Outcome {
-  if (effect.conditionColumns.some((column) => masked.has(column))) return 'deny';
+  // As a mask with `inConditions: deny` has it.
+  if (conditionsOf(effect).some((column) => masked.has(column))) return 'deny';
   if (effect.verb === 'select' && isOnApp(effect)) return 'allow';
   if (policy !== 'RO' && effect.verb === 'insert' && isOnApp(effect)) return 'allow';
   if (policy !== 'RO' && heldVerbs.has(effect.verb) && isOnApp(effect)) return 'hold';

@@ -129,7 +129,7 @@ export class Analyst {
   async conditions(text: string): Promise<readonly string[]> {
     const { intent } = await this.analyse(text);
     const effects = intent.effects as readonly PostgresEffect[]; // this protocol's own
-    return [...new Set(effects.flatMap((effect) => effect.conditionColumns))].sort();
+    return [...new Set(effects.flatMap(conditionsOf))].sort();
   }
 
   /** `app.users.ssn`, `~app.users.ssn` when derived, `-` when it comes from no column; null when unknown. */
@@ -150,6 +150,12 @@ export class Analyst {
     return statement;
   }
 }
+
+/** Columns that choose rows, in whatever way. */
+export const conditionsOf = ({ conditionColumns, guesses }: PostgresEffect): readonly string[] => [
+  ...conditionColumns,
+  ...guesses.flatMap((guess) => guess.columns),
+];
 
 const effectText = ({ verb, resource, setting, objectKind }: PostgresEffect): string =>
   [verb, resource, setting === null || setting === resource ? '' : `(${setting})`, objectKind ?? '']
