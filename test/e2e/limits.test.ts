@@ -11,6 +11,7 @@ const limited = `${standardPolicy}\
   - {name: few-rows, targets: [shop], principals: [{groups: [few-rows]}], limits: {rows: 10}}
   - {name: few-bytes, targets: [shop], principals: [{groups: [few-bytes]}], limits: {bytes: 400}}
   - {name: slow, targets: [shop], principals: [{groups: [slow]}], limits: {commandsPerMinute: 3}}
+  - {name: guesser, targets: [shop], principals: [{groups: [guesser]}], limits: {guessesPerMinute: 2}}
   - {name: short, targets: [shop], principals: [{groups: [short]}], limits: {session: 1s}}
   - {name: busy, targets: [shop], principals: [{groups: [busy]}], limits: {idle: 1s}}
   - name: large-objects
@@ -57,6 +58,61 @@ describe('limits of a policy', () => {
       detail: expect.stringContaining('limit-exceeded'),
     });
     await Promise.all([one.end(), two.end()]);
+  });
+
+  const guess = "SELECT id FROM app.users WHERE email = 'nobody@nowhere.example'";
+  const parameters = 'SELECT id FROM app.users WHERE email = $1';
+  test.each<[string, readonly (readonly [text: string, values?: readonly string[]])[]]>([
+    ['statements', [[guess], [guess], [guess]]],
+    [
+      'runs of a prepared statement',
+      [
+        [parameters, ['a']],
+        [parameters, ['b']],
+        [parameters, ['c']],
+      ],
+    ],
+    [
+      'runs of PREPARE',
+      [[`PREPARE g(text) AS ${parameters}`], ["EXECUTE g('a')"], ["EXECUTE g('b')"], ["EXECUTE g('c')"]],
+    ],
+    [
+      'cursors',
+      [['BEGIN'], ...['a', 'b', 'c'].map((name) => [`DECLARE ${name} CURSOR FOR ${guess}`] as const)],
+    ],
+    ['statements that fail', [[`${guess} AND 1 / (id * 0) = 1`], [guess], [guess]]],
+    ['plans', [[`EXPLAIN ${guess}`], [`EXPLAIN ANALYZE ${guess}`], [guess]]],
+    [
+      'transactions that are rolled back',
+      [['BEGIN'], [guess], ['ROLLBACK'], ['BEGIN'], [guess], ['ROLLBACK'], [guess]],
+    ],
+    ['copies', [[`COPY (${guess}) TO STDOUT`], [`COPY (${guess}) TO STDOUT`], [guess]]],
+  ])('guesses at a masked column a minute: %s', async (sub, texts) => {
+    const client = await gateway.connect({ claims: { groups: ['guesser'], sub } });
+    const outcomes: (string | undefined)[] = [];
+    for (const [text, values] of texts) {
+      const query =
+        values === undefined ? client.query(text) : client.query({ name: 'g', text, values: [...values] });
+      outcomes.push(
+        await query.then(
+          () => 'done',
+          (error: { code?: string }) => error.code,
+        ),
+      );
+    }
+    expect(outcomes.pop()).toBe('53400');
+    expect(outcomes).not.toContain('53400');
+    await client.end();
+  });
+
+  test('guesses of one text count one by one', async () => {
+    const client = await gateway.connect({ claims: { groups: ['guesser'], sub: 'at-once' } });
+    expect(await errorOf(client.query([guess, guess, guess].join('; ')))).toMatchObject({ code: '53400' });
+    expect(await errorOf(client.query(`${guess.replace('= ', "IN ('a', 'b', ")})`))).toMatchObject({
+      message: expect.stringContaining('more than 2 comparisons of masked fields'),
+    });
+    await client.query(`${guess}; ${guess}`);
+    await client.end();
   });
 
   test.each(['short', 'busy'])('session and idle time: %s', async (group) => {

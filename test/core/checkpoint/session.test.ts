@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { maxWriteDelayMs } from '../../../services/core/audit/limits.ts';
 import { findTranscript, readTranscript } from '../../../services/core/audit/transcript-reader.ts';
 import type { Submission } from '../../../services/core/checkpoint/contract.ts';
+import type { Action } from '../../../services/core/model/action.ts';
 import { committed } from '../audit/fixtures.ts';
 import { intent, principal, sqlEffect } from '../policy/actors.ts';
 import { actionOf, deleting, dropping, holdOn, policy, reading, TestGateway } from './gateway.ts';
@@ -199,6 +200,51 @@ describe('what is prepared for later', () => {
     expect(await gateway.records('action')).toEqual([]);
     // So it takes no number either.
     expect(session.submit(action, null).id).toMatch(/\.1$/);
+  });
+});
+
+describe('guesses per minute', () => {
+  const masked = (limits: string, approval = 'mode: defer'): string =>
+    `${policy({ limits, approval })}    masks: [{fields: [app.users.email], with: full}]\n`;
+
+  const guessing = (verb: 'select' | 'delete', values: number): Action =>
+    actionOf('guess', [], {
+      intent: intent([
+        sqlEffect(verb, 'app.users', { guessedColumns: Array(values).fill('app.users.email') }),
+      ]),
+    });
+
+  test('are counted over all sessions of a principal on a target, by the values in each text', async () => {
+    await using gateway = await TestGateway.start(masked('guessesPerMinute: 3'));
+    const [one, other] = [gateway.session(), gateway.session()];
+    expect(reasonOf(one.submit(guessing('select', 2), null))).toBe('allow');
+    expect(reasonOf(other.submit(guessing('select', 2), null))).toBe('limit-exceeded');
+    expect(reasonOf(other.submit(guessing('select', 1), null))).toBe('allow');
+    expect(other.submit(guessing('select', 1), null)).toMatchObject({
+      deny: {
+        message: expect.stringContaining('more than 3 comparisons'),
+        hint: expect.stringContaining('20 s'),
+      },
+    });
+    // Commands are another matter.
+    expect(reasonOf(one.submit(reading, null))).toBe('allow');
+    gateway.clock.advance(20_000);
+    expect(reasonOf(one.submit(guessing('select', 1), null))).toBe('allow');
+  });
+
+  test('are ten where no policy says how many', async () => {
+    await using gateway = await TestGateway.start(masked(''));
+    const session = gateway.session();
+    expect(reasonOf(session.submit(guessing('select', 11), null))).toBe('limit-exceeded');
+    expect(reasonOf(session.submit(guessing('select', 10), null))).toBe('allow');
+    expect(reasonOf(session.submit(guessing('select', 1), null))).toBe('limit-exceeded');
+  });
+
+  test('count before anybody is asked to approve', async () => {
+    await using gateway = await TestGateway.start(masked('guessesPerMinute: 1'));
+    const session = gateway.session();
+    expect(session.submit(guessing('delete', 1), null).kind).toBe('hold');
+    expect(reasonOf(session.submit(guessing('delete', 1), null))).toBe('limit-exceeded');
   });
 });
 

@@ -342,6 +342,29 @@ policies:
     expect(said(decision)).toBe(expected);
   });
 
+  test.each([
+    [['app.users.email'], 'allow one/all', 1],
+    [['app.users.email', 'app.users.email'], 'allow one/all', 2],
+    [['app.users.city'], 'allow one/all', 0],
+    [['app.users.ssn'], 'deny masked-field-in-condition', 0],
+    [['app.users.id'], 'allow one/all', 0],
+  ])('a masked field that is compared with values: %j', (guessedColumns, expected, guesses) => {
+    const strict = file.replace(
+      'masks:',
+      'masks:\n      - {fields: [app.users.ssn], with: full, inConditions: deny}',
+    );
+    const both = policiesOf(strict).view(agent, shop);
+    const guessing = action([sqlEffect('select', 'app.users', { guessedColumns })]);
+    expect(said(both.decide(guessing, circumstances()))).toBe(expected);
+    expect(both.guesses(guessing.intent)).toBe(guesses);
+  });
+
+  test('what is refused anyway may be guessed at by nobody, whatever else the statement says', () => {
+    const columns = { guessedColumns: ['app.users.email'], conditionColumns: ['app.users.email'] };
+    const decision = view.decide(action([sqlEffect('select', 'app.users', columns)]), circumstances());
+    expect(said(decision)).toBe('deny masked-field-in-condition');
+  });
+
   test('the refusal names the field', () => {
     const effect = sqlEffect('select', 'app.users', { conditionColumns: ['app.users.email'] });
     expect(view.decide(action([effect]), circumstances())).toMatchObject({
