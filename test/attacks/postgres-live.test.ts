@@ -28,7 +28,10 @@ const { cases } = JSON.parse(readFileSync(join(import.meta.dirname, 'postgres.js
   readonly cases: readonly Case[];
 };
 
-/** The corpus' policies in our own language. */
+/**
+ * The corpus' policies in our own language. Who may ask whether a number of few digits equals a value learns whose it is (PG-364), so
+ * the masks of those say no; an e-mail address may be asked for, as masks have it that say nothing.
+ */
 const policy = `\
 policies:
   - name: read-only
@@ -37,7 +40,8 @@ policies:
     rules:
       - {name: read, effects: [select], tables: [app.*], outcome: allow}
     masks:
-      - {fields: [app.users.email, app.users.ssn, app.cards.pan], with: full}
+      - {fields: [app.users.email], with: full}
+      - {fields: [app.users.ssn, app.cards.pan], with: full, inConditions: deny}
   - name: read-write
     targets: ["*"]
     principals: [{groups: [RW, RWC]}]
