@@ -1,7 +1,7 @@
 /** Runs a statement on databases that differ in one secret each, and compares what changes with what the analysis says of it. */
 import pg from 'pg';
 import type { StatementFacts } from '../../../../../services/protocols/postgres/sql/analysis.ts';
-import type { Analyst, TestServer } from '../database.ts';
+import { type Analyst, conditionsOf, type TestServer } from '../database.ts';
 import { type Secret, schemaWith, secrets } from './schema.ts';
 
 type Row = readonly (string | null)[];
@@ -59,7 +59,7 @@ export class Oracle {
       return typeof base === 'string' ? invalid : { ...invalid, kind: 'opaque' };
     }
     const facts = await this.analyst.facts(text);
-    const conditions = new Set(facts.effects.flatMap((effect) => effect.conditionColumns));
+    const conditions = new Set(facts.effects.flatMap(conditionsOf));
     const misses: string[] = typeof base === 'string' ? [] : await this.#against(facts, base, text);
     let [tellsByError, isChosen, isMasked] = [false, false, false];
     const asked = [...this.#changed].map(async ([secret, client]) => {
