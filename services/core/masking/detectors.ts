@@ -1,14 +1,23 @@
 import { apiKey } from './detect/api-key.ts';
-import { awsAccessKey } from './detect/aws-access-key.ts';
+import { awsAccessKey } from './detect/aws-key.ts';
 import type { Detector } from './detect/bytes.ts';
 import { card } from './detect/card.ts';
 import { email } from './detect/email.ts';
 import { iban } from './detect/iban.ts';
 import { jwt } from './detect/jwt.ts';
+import { nationalId, nationalIdOf } from './detect/national-id.ts';
+import { type NationalIdCountry, nationalIdCountries } from './detect/national-id-forms.ts';
 import { phone } from './detect/phone.ts';
 import { privateKey } from './detect/private-key.ts';
 import { usSsn } from './detect/us-ssn.ts';
 import { MaskingError } from './errors.ts';
+
+type CountryName = `national-id-${NationalIdCountry}`;
+
+function nationalIds(): Readonly<Record<CountryName, Detector>> {
+  const entries = nationalIdCountries.map((country) => [`national-id-${country}`, nationalIdOf(country)]);
+  return Object.fromEntries(entries) as Record<CountryName, Detector>; // one entry for each country
+}
 
 /**
  * All detectors, in the order in which they are tried at the same byte.
@@ -24,6 +33,8 @@ export const detectors = {
   iban,
   card,
   'us-ssn': usSsn,
+  'national-id': nationalId,
+  ...nationalIds(),
   phone,
 } as const satisfies Readonly<Record<string, Detector>>;
 

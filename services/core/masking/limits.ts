@@ -6,6 +6,9 @@ export const maxLocalPartBytes = 64;
 export const maxDomainBytes = 255;
 export const maxDomainLabelBytes = 63;
 
+/** Azure's keys are 88 characters of base64, whose slashes would otherwise take in a path without an end. */
+export const maxBase64KeyBytes = 128;
+
 /** `-----BEGIN ENCRYPTED PRIVATE KEY-----` and PGP's block are under 45; what is longer is no PEM label. */
 export const maxPemLineBytes = 64;
 

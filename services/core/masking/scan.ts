@@ -83,7 +83,10 @@ const everywhere: readonly number[] = Array.from({ length: nothing + 1 }, (_, by
 
 function add(table: Table, row: number, beside: readonly number[], one: Armed): void {
   const entries = table[row] ?? everywhere.map(() => none);
-  for (const byte of beside) entries[byte] = [...(entries[byte] ?? none), one];
+  for (const byte of beside) {
+    const there = entries[byte] ?? none;
+    if (!there.includes(one)) entries[byte] = [...there, one];
+  }
   table[row] = entries;
 }
 

@@ -1,4 +1,5 @@
 import type { BodyMasker } from './body-masker.ts';
+import { secretContextBytes } from './detect/aws-key.ts';
 import { type ByteSet, base64urlSet, code, isIn, runEnd } from './detect/bytes.ts';
 import { blockEnd, isClosedAtEnd } from './detect/private-key.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -113,7 +114,11 @@ export class TextMasker implements BodyMasker {
     }
     let cut = piece.length - textOverlapBytes;
     while (cut > 0 && isIn(tokenSet, piece[cut - 1] ?? 0)) cut -= 1;
-    for (const { start: from, end } of finds) if (from < cut && end > cut) cut = from;
+    for (const { detector, start: from, end } of finds.toReversed()) {
+      // What is found by its name must be seen with it, in this piece or in the next one.
+      const begin = detector === 'aws-access-key' ? from - secretContextBytes : from;
+      if (begin < cut && end > cut) cut = begin > 0 ? begin : Math.min(cut, from);
+    }
     let shown = 0;
     for (const find of finds) {
       if (find.detector === 'private-key' && find.start <= cut) {

@@ -2,6 +2,11 @@
  * What detectors are to find, written a second time: with regular expressions and slices, slow, and as plain as can
  * be. Texts are latin1 strings, one character a byte, so that positions are the same.
  */
+import {
+  type NationalIdCountry,
+  type NationalIdForm,
+  nationalIdForms,
+} from '../../../services/core/masking/detect/national-id-forms.ts';
 import type { DetectorName } from '../../../services/core/masking/detectors.ts';
 import { maxPemLineBytes } from '../../../services/core/masking/limits.ts';
 
@@ -177,12 +182,27 @@ const jwt: Reference = (text, at) => {
   return { start, end: start + found.length };
 };
 
+const isRandom = (text: string): boolean =>
+  new Set(text).size >= 8 && /[a-z]/.test(text) && /[A-Z]/.test(text);
+
+function awsSecret(text: string, from: number): Found | null {
+  const separators = matchAt(/[ \t:=,;|>"'\\]{1,8}/, text, from);
+  const start = from + (separators?.length ?? 0);
+  const secret = matchAt(/[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/, text, start);
+  return separators === null || secret === null || !isRandom(secret)
+    ? null
+    : { start, end: start + secret.length };
+}
+
 const awsAccessKey: Reference = (text, at) => {
   const start = at - 2;
   const found = start < 0 ? null : matchAt(/A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])/, text, start);
-  return found === null || !beginsWord(text, start, /[A-Za-z0-9]/)
-    ? null
-    : { start, end: start + found.length };
+  if (found !== null && beginsWord(text, start, /[A-Za-z0-9]/)) {
+    return { start, end: awsSecret(text, start + found.length)?.end ?? start + found.length };
+  }
+  const name = at < 6 ? null : matchAt(/secret[_-]?access[_-]?key/, text.toLowerCase(), at - 6);
+  const isTried = /^(?:[tT]_|t-|tA)/.test(text.slice(at - 1));
+  return name === null || !isTried ? null : awsSecret(text, at - 6 + name.length);
 };
 
 const privateKey: Reference = (text, at) => {
@@ -197,25 +217,55 @@ const privateKey: Reference = (text, at) => {
   return { start, end: start + begin.length + kept.length };
 };
 
+/** `letters`: both cases; `mixed`: digits too. */
 const keyForms: readonly RegExp[] = [
-  /gh[pousr]_(?<tail>[\w-]{36,})/,
-  /github_pat_(?<tail>[\w-]{36,})/,
-  /glpat-(?<tail>[\w-]{20,})/,
-  /sk-(?<tail>[\w-]{32,})/,
-  /[sr]k_(?:live|test)_(?<tail>[\w-]{20,})/,
-  /xox[bpars]-(?<tail>[\w-]{20,})/,
-  /xapp-(?<tail>[\w-]{20,})/,
-  /npm_(?<tail>[\w-]{36,})/,
-  /pypi-(?<tail>[\w-]{50,})/,
-  /hf_(?<tail>[\w-]{30,})/,
-  /glsa_(?<tail>[\w-]{32,})/,
-  /dckr_pat_(?<tail>[\w-]{20,})/,
-  /dop_v1_(?<hex>[\da-f]{64,})(?![\w-])/,
+  /gh[pousr]_(?<letters>[\w-]{36,})/,
+  /github_pat_(?<letters>[\w-]{36,})/,
+  /gl(?:pat|dt|rt|ft|cbt|ptt|soat|agent|oas)-(?<letters>[\w-]{20,})/,
+  /sk-(?<mixed>[\w-]{32,})/,
+  /[sr]k_(?:live|test)_(?<letters>[\w-]{20,})/,
+  /whsec_(?<letters>(?=.{32})[A-Za-z0-9+/]{1,128}={0,2})/s,
+  /xox[bparse]-(?<letters>[\w-]{20,})/,
+  /xapp-(?<letters>[\w-]{20,})/,
+  /npm_(?<mixed>[\w-]{36,})/,
+  /pypi-(?<letters>[\w-]{50,})/,
+  /rubygems_(?<hex>[\da-f]{48,})(?![\w-])/,
+  /hf_(?<letters>[\w-]{30,})/,
+  /glsa_(?<letters>[\w-]{32,})/,
+  /dckr_[po]at_(?<letters>[\w-]{20,})/,
+  /do[opr]_v1_(?<hex>[\da-f]{64,})(?![\w-])/,
   /shp(?:at|ss|pa|ca)_(?<hex>[\da-f]{32,})(?![\w-])/,
-  /hvs\.(?<tail>[\w-]{24,})/,
-  /SG\.(?<tail>[\w-]{22,})/,
-  /GOCSPX-(?<tail>[\w-]{24,})/,
-  /AIza(?<tail>[\w-]{35,})/,
+  /hv[sbr]\.(?<letters>[\w-]{24,})/,
+  /dp\.(?:pt|st|ct|sa|scim|audit)\.(?<letters>[\w-]{36,})/,
+  /SG\.(?<letters>[\w-]{22,})/,
+  /GOCSPX-(?<letters>[\w-]{24,})/,
+  /AIza(?<letters>[\w-]{35,})/,
+  /ya29\.(?<letters>[\w-]{30,})/,
+  /AccountKey=(?<letters>(?=.{86})[A-Za-z0-9+/]{1,128}={0,2})/s,
+  /SharedAccessKey=(?<letters>(?=.{43})[A-Za-z0-9+/]{1,128}={0,2})/s,
+  /ATATT3(?<letters>[\w-]{60,})/,
+  /dapi(?<hex>[\da-f]{32,})(?![\w-])/,
+  /pul-(?<hex>[\da-f]{40,})(?![\w-])/,
+  /sntryu_(?<hex>[\da-f]{64,})(?![\w-])/,
+  /sq0(?:at|cs)p-(?<letters>[\w-]{22,})/,
+  /pscale_(?:tkn|pw|oauth)_(?<letters>[\w-]{32,})/,
+  /lin_api_(?<letters>[\w-]{40,})/,
+  /ntn_(?<mixed>[\w-]{40,})/,
+  /figd_(?<letters>[\w-]{40,})/,
+  /(?:sbp|sgp|bkua)_(?<hex>[\da-f]{40,})(?![\w-])/,
+  /nfp_(?<letters>[\w-]{36,})/,
+  /tskey-(?<letters>[\w-]{24,})/,
+  /CFPAT-(?<letters>[\w-]{43,})/,
+  /gsk_(?<letters>[\w-]{48,})/,
+  /xai-(?<letters>[\w-]{70,})/,
+  /pplx-(?<letters>[\w-]{40,})/,
+  /r8_(?<letters>[\w-]{37,})/,
+];
+/** How long the find of a form that is base64 is at least. */
+const base64Forms: readonly [RegExp, number][] = [
+  [/^whsec_/, 38],
+  [/^AccountKey=/, 97],
+  [/^SharedAccessKey=/, 59],
 ];
 
 /** Tried at every byte: where in its prefix a form is anchored is the detector's own matter. */
@@ -226,21 +276,55 @@ const apiKey: Reference = (text, at) => {
     sticky.lastIndex = at;
     const found = sticky.exec(text);
     if (found === null) continue;
-    const { tail, hex } = found.groups ?? {};
+    const { letters, mixed, hex } = found.groups ?? {};
     const random =
-      tail === undefined ? /\d/.test(hex ?? '') : /\d/.test(tail) && /[a-z]/.test(tail) && /[A-Z]/.test(tail);
-    if (!random) continue;
-    const second = matchAt(/\.[\w-]{16,}/, text, at + found[0].length) ?? '';
+      hex === undefined
+        ? isRandom(letters ?? mixed ?? '') && (mixed === undefined || /\d/.test(mixed))
+        : /\d/.test(hex) && new Set(hex).size >= 8;
+    const base64 = base64Forms.find(([prefix]) => prefix.test(found[0]));
+    if (!random || (base64 !== undefined && found[0].length < base64[1])) continue;
+    const second = base64 === undefined ? (matchAt(/\.[\w-]{16,}/, text, at + found[0].length) ?? '') : '';
     return { start: at, end: at + found[0].length + second.length };
   }
   return null;
 };
+
+/** Check digits are held against examples by national-id.test.ts; here it is about where an id begins and ends. */
+const nationalId =
+  (forms: readonly NationalIdForm[]): Reference =>
+  (text, at) => {
+    for (const { pattern, passes } of forms) {
+      const start = at - pattern.search(/\d/);
+      // No escape of JSON is a capital letter, so none comes before a number of its own.
+      if (start === at && /[A-Z]$/.test(text.slice(0, at))) continue;
+      const form = pattern.replaceAll(/[^\dAX]/g, '\\$&').replaceAll(/9|A|X/g, (c) => classes[c] ?? c);
+      const found = start < 0 ? null : matchAt(new RegExp(form), text, start);
+      if (found === null || !startsNumber(text, start) || !endsNumber(text, start + found.length)) continue;
+      const separator = /[^\dA-Z]/.exec(found)?.[0];
+      const [before, after] = [text.slice(0, start), text.slice(start + found.length)];
+      const isChained = (beside: string | undefined): boolean => /\d/.test(beside ?? '');
+      if (separator !== undefined && before.at(-1) === separator && isChained(before.at(-2))) continue;
+      if (separator !== undefined && after[0] === separator && isChained(after[1])) continue;
+      if (passes(found.replaceAll(/[^\dA-Z]/g, ''))) return { start, end: start + found.length };
+    }
+    return null;
+  };
+const classes: Readonly<Record<string, string>> = { 9: '[0-9]', A: '[A-Z]', X: '[A-Z0-9]' };
+const of = (country: NationalIdCountry): Reference =>
+  nationalId(nationalIdForms.filter((form) => form.country === country));
 
 export const references: Readonly<Record<DetectorName, Reference>> = {
   email,
   card,
   iban,
   'us-ssn': usSsn,
+  'national-id': nationalId(nationalIdForms.filter(({ isStrong }) => isStrong)),
+  ...{ 'national-id-be': of('be'), 'national-id-br': of('br'), 'national-id-ch': of('ch') },
+  ...{ 'national-id-cn': of('cn'), 'national-id-de': of('de'), 'national-id-es': of('es') },
+  ...{ 'national-id-fi': of('fi'), 'national-id-fr': of('fr'), 'national-id-gb': of('gb') },
+  ...{ 'national-id-in': of('in'), 'national-id-it': of('it'), 'national-id-kr': of('kr') },
+  ...{ 'national-id-mx': of('mx'), 'national-id-nl': of('nl'), 'national-id-pl': of('pl') },
+  ...{ 'national-id-se': of('se'), 'national-id-za': of('za') },
   phone,
   jwt,
   'aws-access-key': awsAccessKey,

@@ -1,11 +1,16 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import {
+  type NationalIdCountry,
+  nationalIdCountries,
+} from '../../../services/core/masking/detect/national-id-forms.ts';
 import { type DetectorName, detectorNames } from '../../../services/core/masking/detectors.ts';
 import { textPieceBytes } from '../../../services/core/masking/limits.ts';
 import { ValueScanner } from '../../../services/core/masking/scan.ts';
 import { TextMasker } from '../../../services/core/masking/text-masker.ts';
 import { byteByByte, cutAt, maskedIn, places } from './chunks.ts';
+import { nationalIdExamples, nationalIdTexts } from './national-id-examples.ts';
 
 const key = createSecretKey(Buffer.alloc(32, 7));
 const scannerOf = (names: readonly DetectorName[]): ValueScanner =>
@@ -21,6 +26,8 @@ const mask = (chunks: readonly Buffer[], scanner = all): string =>
 // Put together here so that scanners of repositories do not take them for real ones.
 const begin = ['-----BEGIN RSA PRIVATE ', 'KEY-----'].join('');
 const end = ['-----END RSA PRIVATE ', 'KEY-----'].join('');
+const awsId = ['AKIA', 'IOSFODNN7EXAMPLE'].join('');
+const awsSecret = ['wJalrXUtnFEMI/K7MDENG', '/bPxRfiCYEXAMPLEKEY'].join('');
 const jwt = ['eyJhbGciOiJIUzI1NiJ9', 'eyJzdWIiOiIxIn0', 'c2ln'].join('.');
 const body = `${'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n'.repeat(20)}`;
 
@@ -81,6 +88,55 @@ describe('a line that has no end', () => {
       ) === whole,
     ).toBe(true);
   });
+});
+
+/** What each detector finds. */
+const examples: Readonly<Record<DetectorName, readonly string[]>> = {
+  'private-key': [`${begin}\n${body}${end}`],
+  jwt: [jwt],
+  'api-key': [
+    `sk_live_${'aB3dE5gH7jK9'.repeat(2)}`,
+    `AccountKey=${'aB3dE5gH7jK/'.repeat(7)}aB==`,
+    `SG.${'aB3dE5gH7jK9'.repeat(2)}.${'aB3dE5gH7jK9'.repeat(3)}`,
+  ],
+  'aws-access-key': [`${awsId},${awsSecret}`, awsId],
+  email: ['ada.lovelace@mail.example.com', 'ada%40example.com'],
+  iban: ['DE89370400440532013000', 'DE89 3704 0044 0532 0130 00'],
+  card: ['4111111111111111', '4111 1111 1111 1111'],
+  'us-ssn': ['123-45-6789'],
+  'national-id': nationalIdCountries.flatMap((country) => nationalIdExamples[country].strong),
+  ...nationalIdTexts,
+  phone: ['+49 30 1234567', '(415) 555-2671'],
+};
+
+describe.each(detectorNames)('%s', (name) => {
+  const scanner = scannerOf([name]);
+
+  test.each(examples[name])('%s is found wherever it is cut in two', (example) => {
+    const bytes = Buffer.from(`a ${example}, b\nc ${example}`);
+    expect(mask([bytes], scanner)).toBe('a [masked], b\nc [masked]');
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      expect(mask(cutAt(bytes, [cut]), scanner)).toBe('a [masked], b\nc [masked]');
+    }
+    expect(mask(byteByByte(bytes), scanner)).toBe('a [masked], b\nc [masked]');
+  });
+
+  test.each(examples[name])('%s is found wherever a line without an end is cut into pieces', (example) => {
+    const overlap = 1_200 + example.length;
+    for (let at = textPieceBytes - overlap; at <= textPieceBytes; at += 29) {
+      const line = `${'. '.repeat(at / 2)}${example} .`;
+      expect(mask([Buffer.from(`${line}${' .'.repeat(2_000)}`)], scanner).replaceAll(/[ .]/g, '')).toBe(
+        '[masked]',
+      );
+    }
+  });
+});
+
+test('a secret key is found by its name wherever a line without an end is cut into pieces', () => {
+  for (let at = textPieceBytes - 1_300; at <= textPieceBytes; at += 7) {
+    const line = `${'. '.repeat(at / 2)}aws_secret_access_key = "${awsSecret}"${' .'.repeat(2_000)}`;
+    expect(mask([Buffer.from(line)]).replaceAll(/[ .]/g, '')).toBe('aws_secret_access_key="[masked]"');
+  }
 });
 
 const pieces = fc.array(
