@@ -1,10 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type NationalIdCountry,
-  nationalIdCountries,
-} from '../../../services/core/masking/detect/national-id-forms.ts';
+import { nationalIdCountries } from '../../../services/core/masking/detect/national-id-forms.ts';
 import { type DetectorName, detectorNames } from '../../../services/core/masking/detectors.ts';
 import { textPieceBytes } from '../../../services/core/masking/limits.ts';
 import { ValueScanner } from '../../../services/core/masking/scan.ts';
