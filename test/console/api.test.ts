@@ -390,7 +390,7 @@ describe('a vote', () => {
     const session = gateway.session();
     const submitted = session.submit(action(['delete app.orders']), null);
     if (submitted.kind !== 'hold') throw new Error('it is not held');
-    const pending = session.hold(submitted, async () => submitted.action.intent);
+    const pending = session.hold(submitted, { revalidate: async () => submitted.action.intent });
     const noticed = new Promise<string>((resolve) => pending.onNotice(({ id }) => resolve(id)));
     const id = await noticed;
     const { json } = await get(`/v1/holds/${id}`);

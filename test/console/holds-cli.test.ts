@@ -42,8 +42,23 @@ describe('holds', () => {
       '\t; DROP TABLE \u0430pp.users; \u001b]0;pwned\u0007\u001b[8m\u009b2J\u200b',
     ].join('\n');
     const parameters = ['7', null, 'x\r\n  $4 │ harmless', '\u001bP$qm\u001b\\'];
-    const hold = await gateway.hold({ text, parameters, effects: ['delete app.orders', 'drop app.users'] });
+    const consequences = ['about 12,000 rows', 'trigger "a\u202eb" on app.orders runs app.log (plpgsql)'];
+    const effects = ['delete app.orders', 'drop app.users'];
+    const hold = await gateway.hold({
+      text,
+      parameters,
+      effects,
+      consequences,
+      sessionState: 'SET ROLE\u200b x',
+    });
     const { stdout } = await sallyport(['holds', 'show', hold.id], bob());
+    expect(stdout).toContain(`\
+  effects      delete app.orders
+               drop app.users
+  consequences about 12,000 rows
+               trigger "a⟨U+202E⟩b" on app.orders runs app.log (plpgsql)
+  set before   SET ROLE⟨U+200B⟩ x
+`);
     expect(stdout).not.toMatch(rawControls);
     expect(
       stdout.slice(stdout.indexOf('Text:')),
@@ -59,7 +74,7 @@ Parameters
     1 │ x⟨U+000D⟩
     2 │   $4 ⟨U+2502⟩ harmless
   $4 │ ⟨U+001B⟩P$qm⟨U+001B⟩\\
-12 characters are shown as code points ⟨U+…⟩: they cannot be seen, move other text about, or pass for other characters.
+14 characters are shown as code points ⟨U+…⟩: they cannot be seen, move other text about, or pass for other characters.
 
   digest       ${hold.digest}
 `);

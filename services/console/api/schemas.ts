@@ -154,6 +154,13 @@ export const holdSchema = z
     text: z.string().meta({ description: 'Exactly what was sent, never cut' }),
     parameters: z.array(z.string().nullable()),
     effects: z.array(z.string()).meta({ description: 'What it does, in the words of its protocol' }),
+    consequences: z.array(z.string()).meta({
+      description:
+        'What that sets off at the target by itself (triggers, rules, cascades), and how many rows the target expects',
+    }),
+    sessionState: z.string().meta({
+      description: 'What the session has set before that changes what the text means; empty when nothing',
+    }),
     clientWaits: z.boolean().meta({
       description: 'Whether the client is kept waiting; else it must send the same again after the approval',
     }),

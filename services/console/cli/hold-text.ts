@@ -30,7 +30,9 @@ export function holdText(hold: HoldDetail, columns: number | null, nowMs: number
     ...field('session', [hold.session], columns),
     ...field('opened', [shortTime(hold.openedAt)], columns),
     ...hold.votes.flatMap((vote) => voteText(vote, columns)),
-    ...field(`effects`, hold.effects.length === 0 ? ['none'] : hold.effects, columns),
+    ...field('effects', hold.effects.length === 0 ? ['none'] : hold.effects, columns),
+    ...field('consequences', hold.consequences, columns),
+    ...field('set before', hold.sessionState === '' ? [] : hold.sessionState.split('\n'), columns),
     '',
     bold(sizeText(hold.text)),
     ...statementText(hold.text, columns),
@@ -113,8 +115,8 @@ function parameterText(name: string, value: string | null, columns: number | nul
 }
 
 /** What an approver should be told to look at twice. */
-function caution({ text, parameters, effects }: HoldDetail): readonly string[] {
-  const marked = [text, ...parameters.map((value) => value ?? ''), ...effects]
+function caution({ text, parameters, effects, consequences, sessionState }: HoldDetail): readonly string[] {
+  const marked = [text, ...parameters.map((value) => value ?? ''), ...effects, ...consequences, sessionState]
     .map(markedCharacters)
     .reduce((sum, count) => sum + count, 0);
   if (marked === 0) return [];

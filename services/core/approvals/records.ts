@@ -55,6 +55,9 @@ export const requestRecord: z.ZodType<HoldRequest> = z.strictObject({
   text: z.string(),
   parameters: z.array(z.string().nullable()),
   effects: z.array(z.string()),
+  // Holds of before these were shown are read on.
+  consequences: z.array(z.string()).default([]),
+  sessionState: z.string().default(''),
   approval: termsRecord,
   openedAtMs: z.number(),
   expiresAtMs: z.number(),

@@ -86,8 +86,8 @@ export interface CheckpointSession {
    * nothing is recorded, since each run will be decided.
    */
   refuseAlways(intent: Intent): Deny | null;
-  /** Goes on with a held action. `revalidate` analyses the action anew when it is released. */
-  hold(held: HeldSubmission, revalidate: () => Promise<Intent>): PendingHold;
+  /** Goes on with a held action. */
+  hold(held: HeldSubmission, questions: HoldQuestions): PendingHold;
   afterRecord(waiter: CommitWaiter): void;
   /** How an allowed or released action ended. */
   finished(action: ActionId, outcome: ActionOutcome): void;
@@ -119,11 +119,24 @@ export interface HeldSubmission {
 
 export type Submission = AllowedSubmission | DeniedSubmission | HeldSubmission;
 
+/** What a hold asks of the protocol. */
+export interface HoldQuestions {
+  /** Analyses the action anew when it is released. */
+  readonly revalidate: () => Promise<Intent>;
+  /**
+   * What only the target can say of an action before it is done, a sentence each, for its approvers alone: asked before the hold is
+   * opened, so it answers soon, and never rejects.
+   */
+  readonly estimate?: () => Promise<readonly string[]>;
+}
+
 /** What the client is told as soon as the store has the hold. */
 export interface HoldNotice {
   readonly id: HoldId;
   readonly mode: 'wait' | 'defer';
   readonly message: string;
+  /** What the action sets off by itself. */
+  readonly consequences: readonly string[];
   readonly hint: string;
 }
 

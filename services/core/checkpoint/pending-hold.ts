@@ -1,4 +1,3 @@
-import type { Intent } from '../model/action.ts';
 import type { Clock } from '../model/clock.ts';
 import { messageOf } from '../model/errors.ts';
 import { type Approvals, ApprovalsError, type HoldOutcome, type HoldRequest } from '../model/hold.ts';
@@ -7,7 +6,14 @@ import type { Logger } from '../model/log.ts';
 import { chainOf, type Party, type Principal } from '../model/principal.ts';
 import type { Telemetry } from '../model/telemetry.ts';
 import type { Trail, TrailEntry } from '../model/trail-entry.ts';
-import type { HeldSubmission, HoldNotice, PendingHold, PolicyView, Settlement } from './contract.ts';
+import type {
+  HeldSubmission,
+  HoldNotice,
+  HoldQuestions,
+  PendingHold,
+  PolicyView,
+  Settlement,
+} from './contract.ts';
 import { actionDigest, ruleDigest } from './digest.ts';
 import { effectText } from './intent-summary.ts';
 import * as refusals from './refusals.ts';
@@ -36,7 +42,7 @@ export class HeldAction implements PendingHold {
   readonly settled: Promise<Settlement>;
   readonly #context: HoldContext;
   readonly #held: HeldSubmission;
-  readonly #revalidate: () => Promise<Intent>;
+  readonly #questions: HoldQuestions;
   /** Of the hold that stands for this action: a new one, or the one that was opened for it earlier. */
   #id: HoldId = newHoldId();
   readonly #digest: string;
@@ -47,10 +53,10 @@ export class HeldAction implements PendingHold {
   #withdrawn = false;
   #ended = false;
 
-  constructor(context: HoldContext, held: HeldSubmission, revalidate: () => Promise<Intent>) {
+  constructor(context: HoldContext, held: HeldSubmission, questions: HoldQuestions) {
     this.#context = context;
     this.#held = held;
-    this.#revalidate = revalidate;
+    this.#questions = questions;
     this.#digest = actionDigest(context.principal, held.action, context.view().version);
     this.#openedAtMs = context.clock.nowMs();
     held.trace?.phase('hold');
@@ -101,7 +107,8 @@ export class HeldAction implements PendingHold {
       trail.append({ kind: 'grant-used', grant: grant.id, hold: grant.hold, action, session });
       return this.#release(grant.approvers);
     }
-    const request = this.#request(principal);
+    const estimates = (await this.#questions.estimate?.()) ?? [];
+    const request = this.#request(principal, estimates);
     const opened = await approvals.open(request);
     if (opened.kind === 'too-many') return this.#end('unavailable', refusals.tooManyHolds(decision));
     const { expiresAtMs } = opened;
@@ -127,6 +134,7 @@ export class HeldAction implements PendingHold {
       id: this.#id,
       mode,
       message: refusals.heldMessage(decision, this.#id, expiresAtMs),
+      consequences: this.#held.action.intent.consequences,
       hint: refusals.holdHint(this.#id),
     });
     return this.#wait(expiresAtMs);
@@ -168,7 +176,7 @@ export class HeldAction implements PendingHold {
   /** The approved action must still be what it was: same catalog versions, same policy. */
   async #release(approvers: readonly Party[]): Promise<Settlement> {
     const { decision, action } = this.#held;
-    const intent = await this.#revalidate();
+    const intent = await this.#questions.revalidate();
     // Asked last: the client may have left while the catalog was read.
     if (this.#withdrawn) return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
     const view = this.#context.view();
@@ -217,7 +225,7 @@ export class HeldAction implements PendingHold {
     return ruleDigest(principal, action.intent.target, decision.rule, this.#context.view().version);
   }
 
-  #request(principal: Principal): HoldRequest {
+  #request(principal: Principal, estimates: readonly string[]): HoldRequest {
     const { action, decision } = this.#held;
     const { approval } = decision;
     return {
@@ -233,6 +241,8 @@ export class HeldAction implements PendingHold {
       text: action.intent.text,
       parameters: action.parameters.map((parameter) => parameter.text),
       effects: action.intent.effects.map(effectText),
+      consequences: [...estimates, ...action.intent.consequences],
+      sessionState: action.sessionState,
       approval,
       openedAtMs: this.#openedAtMs,
       expiresAtMs: this.#openedAtMs + approval.withinMs,

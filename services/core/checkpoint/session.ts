@@ -11,6 +11,7 @@ import type {
   CheckpointSession,
   Circumstances,
   HeldSubmission,
+  HoldQuestions,
   PendingHold,
   Policies,
   PolicyView,
@@ -131,15 +132,11 @@ export class LiveSession implements CheckpointSession {
     return deny;
   }
 
-  hold(held: HeldSubmission, revalidate: () => Promise<Intent>): PendingHold {
+  hold(held: HeldSubmission, questions: HoldQuestions): PendingHold {
     const { trail, telemetry, holds } = this.#parts;
     const { id: session, principal } = this;
     const view = (): PolicyView => this.#currentView();
-    const pending = new HeldAction(
-      { ...holds, trail, telemetry, session, principal, view },
-      held,
-      revalidate,
-    );
+    const pending = new HeldAction({ ...holds, trail, telemetry, session, principal, view }, held, questions);
     // A session that has ended has nobody to wait, and nobody to withdraw the hold later.
     if (this.#ended) pending.withdraw();
     this.#holds.add(pending);

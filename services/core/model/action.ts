@@ -34,6 +34,8 @@ export interface Intent {
   readonly opaque: readonly string[];
   /** Versions of the relations and functions it touches (`app.users@812`): a hold is void when one changes. */
   readonly versions: readonly string[];
+  /** What it sets off at the target by itself, a sentence each, for approvers; decided are the effects. */
+  readonly consequences: readonly string[];
   readonly unacceptable: Unacceptable | null;
 }
 

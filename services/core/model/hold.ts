@@ -21,6 +21,10 @@ export interface HoldRequest {
   readonly parameters: readonly (string | null)[];
   /** `delete app.orders`, one a line: what the action does, in the words of its protocol. */
   readonly effects: readonly string[];
+  /** What that sets off at the target by itself, and how much the target thinks that it is: a sentence each. */
+  readonly consequences: readonly string[];
+  /** What the session has set before that changes what the text means; empty when it has set nothing. */
+  readonly sessionState: string;
   readonly approval: ApprovalTerms;
   /** Both by the clock of whoever asks; the store sets them anew by its own, `approval.withinMs` apart. */
   readonly openedAtMs: number;

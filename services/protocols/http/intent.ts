@@ -84,6 +84,7 @@ function readIntent(request: RequestText, text: string): Intent {
     ...(effect === null ? { effects: [], commands: 1 } : effectsOf(effect)),
     opaque: effect === null ? [] : opaqueIn(effect),
     versions: [`${request.target}@${request.authority}`],
+    consequences: [],
     unacceptable,
   };
 }

@@ -157,6 +157,7 @@ const blank = (
   effects: [],
   opaque: [],
   versions: [`${route.target}@${authority}`],
+  consequences: [],
   unacceptable: null,
 });
 

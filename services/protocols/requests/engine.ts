@@ -198,7 +198,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
 
   async #hold(asked: Asked<Target>, held: HeldSubmission, hungUp: AbortSignal): Promise<Settlement> {
     const { gate } = asked.session;
-    const pending = gate.hold(held, () => this.#revalidated(asked));
+    const pending = gate.hold(held, { revalidate: () => this.#revalidated(asked) });
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>

@@ -65,6 +65,8 @@ export function request({ approval, ...given }: Given = {}): HoldRequest {
     text: 'DELETE FROM app.orders',
     parameters: ['1', null],
     effects: ['delete app.orders'],
+    consequences: ['trigger audit on app.orders runs app.log (plpgsql)'],
+    sessionState: '',
     openedAtMs: 0,
     expiresAtMs: 0,
     owner: 'gateway-1',

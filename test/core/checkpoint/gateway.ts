@@ -211,10 +211,11 @@ export function holdOn(
   session: CheckpointSession,
   action: Action = deleting,
   revalidate: () => Promise<Intent> = async () => action.intent,
+  estimate: () => Promise<readonly string[]> = async () => [],
 ): Waiting {
   const held = session.submit(action, null);
   if (held.kind !== 'hold') throw new Error(`the action was not held: ${held.kind}`);
-  const pending = session.hold(held, revalidate);
+  const pending = session.hold(held, { revalidate, estimate });
   const noticed = new Promise<HoldNotice>((resolve) => pending.onNotice(resolve));
   return { held, pending, noticed };
 }

@@ -19,14 +19,22 @@ describe('a client that waits', () => {
     const ann = { issuer: 'https://idp.example', subject: 'ann' };
     const who = principal({ actsFor: [ann] });
     const session = gateway.session(who);
-    const action = { ...deleting, parameters: [{ text: '7', bound: Buffer.from('7') }] };
-    const { held, noticed } = holdOn(session, action);
+    const trigger = 'trigger audit on app.orders runs app.log (plpgsql)';
+    const action = {
+      intent: { ...deleting.intent, consequences: [trigger] },
+      parameters: [{ text: '7', bound: Buffer.from('7') }],
+      sessionState: 'SET ROLE clerk',
+    };
+    const estimate = async () => ['about 40 rows'];
+    const { held, noticed } = holdOn(session, action, async () => action.intent, estimate);
     const notice = await noticed;
     const expiresAt = new Date(gateway.clock.nowMs() + 10 * minuteMs).toISOString();
     expect(notice).toEqual({
       id: notice.id,
       mode: 'wait',
       message: `Held by rule shop/change: waiting for one person of group dba. Hold ${notice.id}, open until ${expiresAt}.`,
+      // How many rows there are is for approvers: the client has yet to be allowed to ask.
+      consequences: [trigger],
       hint: `To approve: sallyport holds approve ${notice.id} --reason "..."`,
     });
     expect((await gateway.openHold()).request).toMatchObject({
@@ -40,6 +48,8 @@ describe('a client that waits', () => {
       text: 'DELETE FROM app.orders',
       parameters: ['7'],
       effects: ['delete app.orders'],
+      consequences: ['about 40 rows', trigger],
+      sessionState: 'SET ROLE clerk',
       owner: 'gateway-1',
     });
     expect(await gateway.records('hold-opened')).toMatchObject([
@@ -224,7 +234,7 @@ describe('a client that waits', () => {
     expect(await denied(pending)).toMatchObject({ reason: 'hold-withdrawn' });
     if (late.kind !== 'hold') throw new Error('it was not held');
     // What was still on its way when the session ended must not open a hold that nobody can withdraw.
-    expect(await denied(session.hold(late, async () => late.action.intent))).toMatchObject({
+    expect(await denied(session.hold(late, { revalidate: async () => late.action.intent }))).toMatchObject({
       reason: 'hold-withdrawn',
     });
     expect((await gateway.approvals.list()).map(({ state }) => state)).toEqual(['withdrawn', 'withdrawn']);

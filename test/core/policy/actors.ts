@@ -42,6 +42,7 @@ export const intent = (effects: readonly (string | Effect)[], changes: Partial<I
   effects: effects.map((effect) => (typeof effect === 'string' ? effectOf(effect) : effect)),
   opaque: [],
   versions: [],
+  consequences: [],
   unacceptable: null,
   ...changes,
 });

@@ -41,6 +41,7 @@ const intent: Intent = {
   ],
   opaque: ['dynamic-sql'],
   versions: [],
+  consequences: [],
   unacceptable: null,
 };
 const limits = {

@@ -240,6 +240,8 @@ function detailOf(caller: Caller, hold: Hold): HoldDetail {
     text: request.text,
     parameters: request.parameters,
     effects: request.effects,
+    consequences: request.consequences,
+    sessionState: request.sessionState,
     clientWaits: request.owner !== null,
     approvers: approval.approvers,
     grant: approval.grant,

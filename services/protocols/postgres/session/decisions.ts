@@ -89,7 +89,7 @@ export class Decisions {
 
   #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
     const { gate, flow, tellClient } = this.#parts;
-    const pending = gate.hold(held, () => this.#revalidate(text));
+    const pending = gate.hold(held, { revalidate: () => this.#revalidate(text) });
     this.#pendingHold = pending;
     pending.onNotice((notice) => tellClient(holdNotice(notice)));
     if (this.#defersHolds) pending.defer();

@@ -49,3 +49,6 @@ export const maxLogins = 2_000;
  * again soon after it is back. The JDBC driver's hostRecheckSeconds.
  */
 export const hostPauseMs = 10_000;
+
+/** Consequences of a held statement that its client is told: what still reads as a notice. */
+export const maxNoticedConsequences = 5;

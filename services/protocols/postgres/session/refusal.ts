@@ -1,6 +1,7 @@
 import type { HoldNotice } from '../../../core/checkpoint/contract.ts';
 import { type Deny, type Reason, ruleText } from '../../../core/model/decision.ts';
 import { ownMessage } from '../wire/backend.ts';
+import { maxNoticedConsequences } from './limits.ts';
 
 /**
  * SQLSTATEs by reason: https://www.postgresql.org/docs/current/errcodes-appendix.html. Policy is 42501 (insufficient_privilege), which
@@ -58,7 +59,20 @@ export function farewell(reason: Reason, message: string, hint = ''): Buffer {
 
 /** What psql prints at once while its statement is held. */
 export const holdNotice = (notice: HoldNotice): Buffer =>
-  ownMessage({ severity: 'NOTICE', sqlState: '00000', message: notice.message, hint: notice.hint });
+  ownMessage({
+    severity: 'NOTICE',
+    sqlState: '00000',
+    message: notice.message,
+    ...(notice.consequences.length === 0 ? {} : { detail: consequencesText(notice.consequences) }),
+    hint: notice.hint,
+  });
+
+/** A client is told the first few; its approvers see all. */
+function consequencesText(consequences: readonly string[]): string {
+  const shown = consequences.slice(0, maxNoticedConsequences);
+  const more = consequences.length - shown.length;
+  return `Along with it: ${shown.join('; ')}${more === 0 ? '' : `; and ${more} more`}.`;
+}
 
 /** For a client that broke the protocol: the session cannot go on. */
 export const protocolViolation = (message: string): Buffer =>

@@ -121,6 +121,7 @@ class TextNames {
 function withBody(statement: StatementFacts, use: NameUse, body: StatementFacts): StatementFacts {
   const touched = [...statement.touched, ...body.touched];
   const versions = [...statement.versions, ...body.versions];
+  const consequences = [...statement.consequences, ...body.consequences];
   const outputs = use.rows === 'returned' ? body.outputs : statement.outputs;
   if (use.kind === 'cursor') return { ...statement, versions, outputs, touched };
   const effects = use.rows === 'stored' ? effectsWhenStored(body) : body.effects;
@@ -130,6 +131,7 @@ function withBody(statement: StatementFacts, use: NameUse, body: StatementFacts)
     effects: [...statement.effects, ...effects],
     opaque: [...statement.opaque, ...body.opaque],
     versions,
+    consequences,
     outputs,
     touched,
     copyIn: statement.copyIn || body.copyIn,
@@ -146,5 +148,6 @@ export function composedIntent(intent: Intent, statements: readonly StatementFac
     effects: mergeEffects(statements),
     opaque: [...new Set(statements.flatMap((statement) => statement.opaque))],
     versions: [...new Set(statements.flatMap((statement) => statement.versions))],
+    consequences: [...new Set(statements.flatMap((statement) => statement.consequences))],
   };
 }

@@ -73,6 +73,7 @@ export function analyseParsed(
       effects: mergeEffects(facts),
       opaque: [...new Set(facts.flatMap((one): readonly OpaqueReason[] => one.opaque))],
       versions: [...new Set(facts.flatMap((one) => one.versions))],
+      consequences: [...new Set(facts.flatMap((one) => one.consequences))],
       unacceptable: null,
     },
   };
@@ -89,6 +90,7 @@ export const refusal = (text: string, target: string, unacceptable: Unacceptable
     effects: [],
     opaque: [],
     versions: [],
+    consequences: [],
     unacceptable,
   },
 });

@@ -162,13 +162,16 @@ const newCache = (): Cache =>
     sizeCalculation: estimatedBytes,
   });
 
+/** A sentence of some 100 characters takes as much as so many references. */
+const consequenceReferences = 16;
+
 /** Objects of a handful of fields take some 100 bytes, references 8; strings of the catalog are shared. */
 function estimatedBytes(analysis: Analysis, text: string): number {
   let objects = 4;
   let references = 0;
   for (const statement of analysis.statements) {
     objects += 2 + statement.effects.length + (statement.outputs?.length ?? 0);
-    references += statement.touched.length;
+    references += statement.touched.length + statement.consequences.length * consequenceReferences;
     for (const effect of statement.effects)
       references += effect.columns.length + effect.conditionColumns.length + 4 * effect.guesses.length;
     for (const output of statement.outputs ?? []) references += output.sources.length;

@@ -162,6 +162,8 @@ export interface StatementFacts {
   readonly effects: readonly PostgresEffect[];
   readonly opaque: readonly OpaqueReason[];
   readonly versions: readonly string[];
+  /** What it sets off by itself, a sentence each: triggers, rules, cascades. Their effects are among its effects. */
+  readonly consequences: readonly string[];
   /**
    * Where the output columns come from, in order; null when the statement has none or they cannot be known (then
    * `touched` decides).

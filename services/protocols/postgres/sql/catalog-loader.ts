@@ -78,6 +78,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
   const operators = loadOperators(queries.operators, schemaNames);
   loadForeignKeys(queries.foreignKeys, relations);
   loadUniqueKeys(queries.uniqueKeys, relations);
+  loadPartitionKeys(queries.partitionKeys, relations);
   loadRules(rows, relations);
   loadCode(rows, relations, types, functions);
   const casts: CatalogCast[] = queries.casts.map(([source, target, castFunction, context]) => ({
@@ -246,11 +247,12 @@ function loadOperators(
 const referentialActions: Readonly<Record<string, ReferentialAction>> = { c: 'cascade', n: 'set', d: 'set' };
 
 function loadForeignKeys(rows: CatalogResult, relations: ReadonlyMap<number, Relation>): void {
-  for (const [from, to, fromColumns, toColumns, onDelete, onUpdate, xmin] of rows) {
+  for (const [from, to, fromColumns, toColumns, onDelete, onUpdate, xmin, name] of rows) {
     const dependent = relations.get(number(from));
     const referenced = relations.get(number(to));
     if (dependent === undefined || referenced === undefined) continue;
     const key: ForeignKey = {
+      name: text(name),
       dependent,
       dependentColumns: columnsAt(dependent, fromColumns),
       referencedColumns: columnsAt(referenced, toColumns),
@@ -279,6 +281,15 @@ function loadUniqueKeys(rows: CatalogResult, relations: ReadonlyMap<number, Rela
   }
 }
 
+function loadPartitionKeys(rows: CatalogResult, relations: ReadonlyMap<number, Relation>): void {
+  for (const [on, attributeNumbers] of rows) {
+    const relation = relations.get(number(on));
+    if (relation === undefined) continue;
+    const isExpression = numbers(attributeNumbers).includes(0);
+    relation.partitionKey = isExpression ? relation.columns : columnsAt(relation, attributeNumbers);
+  }
+}
+
 /** pg_rewrite.ev_type. */
 const ruleEvents: Readonly<Record<string, RelationEvent>> = {
   1: 'select',
@@ -288,13 +299,17 @@ const ruleEvents: Readonly<Record<string, RelationEvent>> = {
 };
 
 function loadRules(rows: CatalogRows, relations: ReadonlyMap<number, Relation>): void {
-  for (const [on, name, event, , enabled, xmin] of rows.queries.rules) {
+  for (const [on, name, event, instead, enabled, xmin] of rows.queries.rules) {
     const relation = relations.get(number(on));
     if (relation === undefined) continue;
     relation.changedBy.push(text(xmin));
     // _RETURN is what makes a view a view; `D` is a disabled rule.
     if (name === '_RETURN' || enabled === 'D') continue;
-    relation.rules.push({ event: ruleEvents[text(event)] ?? 'select' });
+    relation.rules.push({
+      name: text(name),
+      event: ruleEvents[text(event)] ?? 'select',
+      instead: flag(instead),
+    });
   }
   for (const [on, definition] of rows.viewDefinitions) {
     const relation = relations.get(number(on));
@@ -338,13 +353,14 @@ function loadCode(
   types: ReadonlyMap<number, CatalogType>,
   functions: ReadonlyMap<number, CatalogFunction>,
 ): void {
-  for (const [on, functionOid, bits, xmin] of rows.queries.triggers) {
+  for (const [on, functionOid, bits, xmin, name] of rows.queries.triggers) {
     const relation = relations.get(number(on));
     const run = functions.get(number(functionOid));
     if (relation === undefined || run === undefined) continue;
     relation.changedBy.push(text(xmin));
     const events = triggerEvents.filter(([bit]) => (number(bits) & bit) !== 0).map(([, event]) => event);
     if ((number(bits) & insteadOfBit) !== 0) for (const event of events) relation.insteadOf.add(event);
+    relation.triggers.push({ name: text(name), events, function: run });
     if (isTrusted(run)) continue;
     relation.code.push({ events, function: run });
   }

@@ -64,7 +64,7 @@ export const catalogQueries = {
     FROM pg_catalog.pg_rewrite r ${limit}`,
 
   foreignKeys: `SELECT k.conrelid, k.confrelid, pg_catalog.array_to_string(k.conkey, ' '),
-      pg_catalog.array_to_string(k.confkey, ' '), k.confdeltype, k.confupdtype, k.xmin
+      pg_catalog.array_to_string(k.confkey, ' '), k.confdeltype, k.confupdtype, k.xmin, k.conname
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' ${limit}`,
 
   uniqueKeys: `SELECT i.indrelid, c.relname, i.indkey, i.indnkeyatts,
@@ -91,7 +91,10 @@ export const catalogQueries = {
 
   casts: `SELECT c.castsource, c.casttarget, c.castfunc, c.castcontext FROM pg_catalog.pg_cast c ${limit}`,
 
-  triggers: `SELECT t.tgrelid, t.tgfoid, t.tgtype, t.xmin FROM pg_catalog.pg_trigger t
+  /** A column number of 0 is an expression. */
+  partitionKeys: `SELECT p.partrelid, p.partattrs FROM pg_catalog.pg_partitioned_table p ${limit}`,
+
+  triggers: `SELECT t.tgrelid, t.tgfoid, t.tgtype, t.xmin, t.tgname FROM pg_catalog.pg_trigger t
     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ${limit}`,
 
   /**

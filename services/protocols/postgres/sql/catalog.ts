@@ -35,8 +35,17 @@ export interface RelationCode {
   readonly function: CatalogFunction;
 }
 
+/** One that is not disabled. Its function is among the relation's code, unless it is a trusted one. */
+export interface Trigger {
+  readonly name: string;
+  readonly events: readonly RelationEvent[];
+  readonly function: CatalogFunction;
+}
+
 export interface RewriteRule {
+  readonly name: string;
   readonly event: RelationEvent;
+  readonly instead: boolean;
 }
 
 /** A unique index, which a constraint of the same name may stand for. */
@@ -50,6 +59,7 @@ export interface UniqueKey {
 
 /** A foreign key, seen from the relation that it refers to. */
 export interface ForeignKey {
+  readonly name: string;
   readonly dependent: Relation;
   readonly dependentColumns: readonly CatalogColumn[];
   readonly referencedColumns: readonly CatalogColumn[];
@@ -83,6 +93,9 @@ export class Relation {
   readonly referencedBy: ForeignKey[] = [];
   readonly uniqueKeys: UniqueKey[] = [];
   readonly code: RelationCode[] = [];
+  readonly triggers: Trigger[] = [];
+  /** What a row's partition is chosen by; all columns where that is an expression, none where there are no partitions. */
+  partitionKey: readonly CatalogColumn[] = [];
   /** What a view's INSTEAD OF triggers do in its place. */
   readonly insteadOf = new Set<RelationEvent>();
   /** pg_get_viewdef of a view; null when it is none, or could not be read. */
@@ -136,7 +149,8 @@ export class Relation {
 
   /** `app.users@` and a digest of the transaction ids that made it what it is; changes with every ALTER. */
   get version(): string {
-    this.#version ??= `${this.text}@${digest(this.changedBy)}`;
+    // The server gives rows in any order.
+    this.#version ??= `${this.text}@${digest(this.changedBy.toSorted())}`;
     return this.#version;
   }
 }

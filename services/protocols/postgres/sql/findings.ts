@@ -28,9 +28,15 @@ export class Findings {
   readonly #opaque = new Set<OpaqueReason>();
   readonly #versions = new Set<string>();
   readonly #touched = new Set<Relation>();
+  readonly #consequences = new Set<string>();
 
   opaque(reason: OpaqueReason): void {
     this.#opaque.add(reason);
+  }
+
+  /** A sentence on what the statement sets off by itself. */
+  consequence(text: string): void {
+    this.#consequences.add(text);
   }
 
   /** The statement depends on what this relation is. */
@@ -149,6 +155,10 @@ export class Findings {
 
   versions(): readonly string[] {
     return [...this.#versions];
+  }
+
+  consequences(): readonly string[] {
+    return [...this.#consequences];
   }
 
   touched(): readonly ColumnRef[] {

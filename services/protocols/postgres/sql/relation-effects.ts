@@ -2,7 +2,15 @@
 
 import type { RowChoice } from './analysis.ts';
 import { noteType } from './calls.ts';
-import type { CatalogColumn, Relation, RelationEvent, WriteEvent } from './catalog.ts';
+import type { CatalogColumn, ForeignKey, Relation, RelationEvent, Trigger, WriteEvent } from './catalog.ts';
+import {
+  cascadedDeleteText,
+  cascadedTruncateText,
+  cascadedUpdateText,
+  partitionsText,
+  ruleText,
+  triggerText,
+} from './consequences.ts';
 import type { Context } from './context.ts';
 import { ancestorsOf, descendantsOf, inheritingFrom } from './relation-fields.ts';
 import { viewFacts } from './views.ts';
@@ -48,9 +56,8 @@ export function noteWrite(
     }
   }
   noteCode(relation, event, context);
-  const descendants = descendantsOf(relation);
-  context.budget.spend(descendants.length);
-  for (const child of descendants) noteCode(child, event, context);
+  noteTriggers(relation, event, context);
+  noteDescendants(event, relation, columns, only, context, seen);
   if (event === 'insert' || event === 'update') for (const column of columns) noteType(context, column.type);
   noteRules(relation, event, context);
   if (relation.isView) noteWriteThroughView(event, relation, columns, rowsChosenBy, context, seen);
@@ -60,6 +67,43 @@ export function noteWrite(
 const sameColumns = (relation: Relation, columns: readonly CatalogColumn[]): readonly CatalogColumn[] =>
   columns.flatMap((column) => relation.column(column.column) ?? []);
 
+/** Tables whose rows are the relation's too: their triggers fire, and what refers to them is changed along. */
+function noteDescendants(
+  event: WriteEvent,
+  relation: Relation,
+  columns: readonly CatalogColumn[],
+  only: boolean,
+  context: Context,
+  seen: Set<string>,
+): void {
+  const descendants = descendantsOf(relation);
+  context.budget.spend(descendants.length);
+  const partitions = descendants.filter((one) => one.partition).length;
+  if (partitions > 0) context.findings.consequence(partitionsText(relation, partitions));
+  const moves = event === 'update' && movesRows([relation, ...descendants], columns);
+  const events: readonly WriteEvent[] = moves ? ['update', 'delete', 'insert'] : [event];
+  for (const child of descendants) {
+    for (const each of events) {
+      noteCode(child, each, context);
+      noteTriggers(child, each, context);
+    }
+    // ONLY is not for partitions: a partitioned table has no rows of its own.
+    if (only && !child.partition) continue;
+    if (!child.system) context.findings.version(child.version);
+    noteCascades(event, child, sameColumns(child, columns), context, seen, relation);
+    // Until PostgreSQL 15 a row that went to another partition was deleted as its foreign keys saw it.
+    if (moves && context.catalog.serverVersion < 150000) {
+      noteCascades('delete', child, child.columns, context, seen, relation);
+    }
+  }
+}
+
+/** Whether rows may go to another partition: there they are deleted and inserted, as triggers see it. */
+const movesRows = (family: readonly Relation[], columns: readonly CatalogColumn[]): boolean =>
+  family.some(({ partitionKey }) =>
+    partitionKey.some((key) => columns.some((column) => column.column === key.column)),
+  );
+
 /** Triggers, defaults, checks, index expressions and row security that run somebody's function. */
 function noteCode(relation: Relation, event: RelationEvent, context: Context): void {
   for (const code of relation.code) {
@@ -67,9 +111,25 @@ function noteCode(relation: Relation, event: RelationEvent, context: Context): v
   }
 }
 
+function noteTriggers(relation: Relation, event: WriteEvent, context: Context): void {
+  for (const trigger of relation.triggers) {
+    if (!trigger.events.includes(event) || isParents(trigger, relation)) continue;
+    context.findings.consequence(triggerText(trigger, relation, event));
+  }
+}
+
+/** A trigger of a partitioned table stands at each of its partitions again. */
+const isParents = ({ name, function: run }: Trigger, on: Relation): boolean =>
+  on.partition &&
+  on.parents.some((parent) =>
+    parent.triggers.some((trigger) => trigger.name === name && trigger.function === run),
+  );
+
 function noteRules(relation: Relation, event: WriteEvent, context: Context): void {
-  if (!relation.rules.some((rule) => rule.event === event)) return;
+  const rules = relation.rules.filter((rule) => rule.event === event);
+  if (rules.length === 0) return;
   context.findings.opaque('rewrite-rule');
+  for (const rule of rules) context.findings.consequence(ruleText(rule, relation));
   // For whoever decides about it: what the rules' own statements do.
   for (const definition of relation.ruleDefinitions) {
     if (definition !== null) context.queries.ruleActions(definition, context);
@@ -106,26 +166,49 @@ function noteWriteThroughView(
   noteWrite(event, base, written, false, rowsChosenBy, context, seen);
 }
 
-/** Foreign keys that change dependent rows. TRUNCATE's cascade takes every dependent table, but only when it is asked to. */
+/**
+ * Foreign keys that change dependent rows. TRUNCATE's cascade takes every dependent table, but only when it is asked to. `root`: the
+ * table that the statement writes to, of which the relation may be a partition.
+ */
 function noteCascades(
   event: WriteEvent,
   relation: Relation,
   columns: readonly CatalogColumn[],
   context: Context,
   seen: Set<string>,
+  root = relation,
 ): void {
   for (const key of relation.referencedBy) {
+    const { dependent, dependentColumns } = key;
     if (event === 'delete' && key.onDelete === 'cascade') {
-      noteWrite('delete', key.dependent, key.dependent.columns, false, 'range', context, seen);
+      tell(key, relation, root, cascadedDeleteText, context);
+      noteWrite('delete', dependent, dependent.columns, false, 'range', context, seen);
     } else if (
       (event === 'delete' && key.onDelete === 'set') ||
       (event === 'update' &&
         key.onUpdate !== 'none' &&
         key.referencedColumns.some((column) => columns.includes(column)))
     ) {
-      noteWrite('update', key.dependent, key.dependentColumns, false, 'range', context, seen);
+      tell(key, relation, root, cascadedUpdateText, context);
+      noteWrite('update', dependent, dependentColumns, false, 'range', context, seen);
     }
   }
+}
+
+/** Partitions on either side have their parents' foreign keys again. */
+function tell(
+  key: ForeignKey,
+  of: Relation,
+  root: Relation,
+  text: (key: ForeignKey, of: Relation) => string,
+  { findings }: Context,
+): void {
+  const { dependent } = key;
+  const isDependentsParents =
+    dependent.partition && of.referencedBy.some((other) => dependent.parents.includes(other.dependent));
+  const isRoots =
+    of.partition && of !== root && root.referencedBy.some((other) => other.dependent === dependent);
+  if (!isDependentsParents && !isRoots) findings.consequence(text(key, of));
 }
 
 /** TRUNCATE ... CASCADE. */
@@ -134,10 +217,14 @@ export function noteTruncateCascade(
   context: Context,
   seen: Set<Relation> = new Set(),
 ): void {
-  for (const { dependent } of relation.referencedBy) {
-    if (seen.has(dependent)) continue;
-    seen.add(dependent);
-    noteWrite('truncate', dependent, dependent.columns, false, 'none', context);
-    noteTruncateCascade(dependent, context, seen);
+  for (const referenced of [relation, ...descendantsOf(relation)]) {
+    for (const key of referenced.referencedBy) {
+      const { dependent } = key;
+      if (seen.has(dependent)) continue;
+      seen.add(dependent);
+      tell(key, referenced, relation, cascadedTruncateText, context);
+      noteWrite('truncate', dependent, dependent.columns, false, 'none', context);
+      noteTruncateCascade(dependent, context, seen);
+    }
   }
 }

@@ -478,6 +478,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     effects: body?.effects ?? findings.effects(),
     opaque,
     versions: body?.versions ?? findings.versions(),
+    consequences: body?.consequences ?? findings.consequences(),
     // What is not understood may return anything.
     outputs: opaque.length > 0 ? null : outputsOf(told.columns),
     touched: body?.touched ?? findings.touched(),
