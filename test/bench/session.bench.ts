@@ -176,6 +176,7 @@ class Loop {
       client: this.client,
       upstream,
       target,
+      startParameters: new Map(),
       gate,
       work,
       clock,

@@ -103,8 +103,8 @@ const unknownNames = (): never => {
 function asExecuted(statement: StatementFacts): StatementFacts {
   const { nameChange } = statement;
   if (nameChange?.kind !== 'prepare') return statement;
-  const { effects, opaque, versions, consequences, outputs, touched } = nameChange.body;
-  return { ...statement, effects, opaque, versions, consequences, outputs, touched };
+  const { effects, opaque, versions, consequences, plansWithCode, outputs, touched } = nameChange.body;
+  return { ...statement, effects, opaque, versions, consequences, plansWithCode, outputs, touched };
 }
 
 interface Names {

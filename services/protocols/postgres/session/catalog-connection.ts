@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../core/model/clock.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import type { PostgresTarget } from '../target.ts';
-import { backend, frameOf, readMessageFields } from '../wire/backend.ts';
+import { backend, frameOf, int16, int32, readMessageFields } from '../wire/backend.ts';
 import { BodyReader } from '../wire/body.ts';
 import { FrameReader } from '../wire/frames.ts';
 import { frontend } from '../wire/frontend.ts';
@@ -23,36 +23,63 @@ interface Running {
   reject(error: UpstreamError): void;
 }
 
-const startupParameters: ReadonlyMap<string, string> = new Map([
-  ...pinnedParameters,
-  ['application_name', 'sallyport catalog'],
-  ['search_path', 'pg_catalog'],
-]);
+const startupParameters = (searchPath: string): ReadonlyMap<string, string> =>
+  new Map([...pinnedParameters, ['application_name', 'sallyport catalog'], ['search_path', searchPath]]);
 
 /** Not a start-up parameter: the server would report it, and be taken for one that is read-only. */
 const readOnly = 'SET default_transaction_read_only = on';
 
+/** A value as a client has bound it: its type (0 leaves that to the server), its format and its bytes. */
+export interface QueryValue {
+  readonly typeOid: number;
+  readonly format: number;
+  readonly value: Buffer | null;
+}
+
 /**
- * The gateway's own connection to a target, for reading its catalog: simple queries, one after the other, rows of text. Opened when
+ * The gateway's own connection to a target, for reading its catalog: queries, one after the other, rows of text. Opened when
  * it is needed and again after it was lost; read-only, and idle between catalogs.
  */
 export class CatalogConnection {
   readonly #target: PostgresTarget;
   readonly #clock: Clock;
+  readonly #searchPath: string;
   #upstream: Promise<Upstream> | null = null;
   #socket: Socket | null = null;
   #reader = new FrameReader(maxBackendFrameBytes);
   #running: Running | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(target: PostgresTarget, clock: Clock) {
+  constructor(target: PostgresTarget, clock: Clock, searchPath = 'pg_catalog') {
     this.#target = target;
     this.#clock = clock;
+    this.#searchPath = searchPath;
   }
 
   /** Queries wait for each other. @throws UpstreamError */
   query(sql: string): Promise<Rows> {
-    const turn = this.#last.then(() => this.#run(sql));
+    return this.#inTurn(frameOf(frontend.query, sql));
+  }
+
+  /** One statement, which the server takes no second one behind. @throws UpstreamError */
+  queryWith(sql: string, values: readonly QueryValue[]): Promise<Rows> {
+    const each = (bytes: (value: QueryValue) => Buffer): Buffer => Buffer.concat(values.map(bytes));
+    const count = int16(values.length);
+    const parse = frameOf(
+      frontend.parse,
+      '',
+      sql,
+      count,
+      each(({ typeOid }) => int32(typeOid)),
+    );
+    const formats = each(({ format }) => int16(format));
+    const bind = frameOf(frontend.bind, '', '', count, formats, count, each(boundValue), int16(0));
+    const execute = frameOf(frontend.execute, '', int32(0));
+    return this.#inTurn(Buffer.concat([parse, bind, execute, frameOf(frontend.sync)]));
+  }
+
+  #inTurn(frames: Buffer): Promise<Rows> {
+    const turn = this.#last.then(() => this.#run(frames));
     // The next one goes ahead whether this one failed or not; who asked for this one hears of the failure.
     this.#last = turn.catch(() => undefined);
     return turn;
@@ -64,28 +91,28 @@ export class CatalogConnection {
     this.#lost(new UpstreamError('query-failed', 'the gateway does not need the catalog any more'));
   }
 
-  async #run(sql: string): Promise<Rows> {
+  async #run(frames: Buffer): Promise<Rows> {
     this.#upstream ??= this.#open();
     const { socket } = await this.#upstream;
-    return this.#send(socket, sql);
+    return this.#send(socket, frames);
   }
 
-  #send(socket: Socket, sql: string): Promise<Rows> {
+  #send(socket: Socket, frames: Buffer): Promise<Rows> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(catalogDeadlineMs, () =>
         this.#lost(new UpstreamError('query-failed', `no answer within ${catalogDeadlineMs} ms`)),
       );
       this.#running = { rows: [], bytes: 0, error: null, timer, resolve, reject };
-      socket.write(frameOf(frontend.query, sql));
+      socket.write(frames);
     });
   }
 
   /** At whichever of the target's hosts a session would be opened now. */
   async #open(): Promise<Upstream> {
     try {
-      const upstream = await connectUpstream(this.#target, startupParameters, this.#clock);
+      const upstream = await connectUpstream(this.#target, startupParameters(this.#searchPath), this.#clock);
       this.#listen(upstream);
-      await this.#send(upstream.socket, readOnly);
+      await this.#send(upstream.socket, frameOf(frontend.query, readOnly));
       return upstream;
     } catch (error) {
       this.#forget();
@@ -164,6 +191,10 @@ export class CatalogConnection {
     this.#socket = null;
   }
 }
+
+/** -1 is NULL's length. */
+const boundValue = ({ value }: QueryValue): Buffer =>
+  value === null ? int32(-1) : Buffer.concat([int32(value.length), value]);
 
 function textRow(frame: Buffer): readonly (string | null)[] {
   const body = new BodyReader(frame);

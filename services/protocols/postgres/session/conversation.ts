@@ -2,6 +2,7 @@ import type { TransactionStatus } from '../wire/backend.ts';
 import { type Awaited, type Change, changesLeft } from './awaited.ts';
 import { ChangedDefinitions } from './changed-definitions.ts';
 import { type NameChanging, NameTable, type Portal, type PreparedStatement } from './names.ts';
+import { SettingsMade } from './settings-made.ts';
 
 /**
  * What client and server have said to each other so far, as far as it decides what the next message means. Requests
@@ -29,12 +30,17 @@ export class Conversation {
    * undone a SET, and names looked up both ways are looked up safely.
    */
   emptySearchPath = false;
+  readonly settings: SettingsMade;
   /** What the catalog at hand does not show yet. */
   readonly definitions = new ChangedDefinitions();
   /** A statement has changed the catalog, or may have; it is read anew once that is committed. */
   catalogChanged = false;
   /** Whether a LISTEN was let through: without one, notifications are not this client's. */
   listens = false;
+
+  constructor(settings = new SettingsMade()) {
+    this.settings = settings;
+  }
 
   /** Whether the server skips what the client says now: a message before it has failed, and no Sync has come since. */
   get skips(): boolean {

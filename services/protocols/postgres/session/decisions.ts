@@ -17,7 +17,7 @@ import type { TargetWork } from './target-work.ts';
 export interface DecisionParts {
   readonly gate: CheckpointSession;
   readonly conversation: Conversation;
-  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh'>;
+  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh' | 'estimateRows'>;
   readonly clock: Clock;
   readonly flow: RequestFlow;
   /** Writes one whole message to the client, between those of the server. */
@@ -49,12 +49,12 @@ export class Decisions {
     onward: Onward,
   ): void {
     const { gate, conversation } = this.#parts;
-    const sessionState = conversation.emptySearchPath ? 'search_path may be empty' : '';
+    const sessionState = conversation.settings.text;
     const action: Action = { intent: resolved.intent, parameters, sessionState };
     const submission = gate.submit(action, trace);
     switch (submission.kind) {
       case 'allow':
-        return onward.send(this.#run(submission.id, submission.obligations, resolved, trace));
+        return onward.send(this.#run(submission.id, submission.obligations, resolved, parameters, trace));
       case 'deny':
         trace?.end(null);
         return onward.refuse(refusalMessage(submission.deny));
@@ -88,8 +88,11 @@ export class Decisions {
   }
 
   #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
-    const { gate, flow, tellClient } = this.#parts;
-    const pending = gate.hold(held, { revalidate: () => this.#revalidate(text) });
+    const { gate, flow, work, tellClient } = this.#parts;
+    const pending = gate.hold(held, {
+      revalidate: () => this.#revalidate(text),
+      estimate: () => work.estimateRows(resolved.statements, held.action.parameters),
+    });
     this.#pendingHold = pending;
     pending.onNotice((notice) => tellClient(holdNotice(notice)));
     if (this.#defersHolds) pending.defer();
@@ -100,7 +103,8 @@ export class Decisions {
       if (flow.ended) return held.trace?.end(null);
       flow.resume(() => {
         if (settlement.kind === 'release') {
-          return onward.send(this.#run(held.id, settlement.obligations, resolved, held.trace));
+          const { parameters } = held.action;
+          return onward.send(this.#run(held.id, settlement.obligations, resolved, parameters, held.trace));
         }
         held.trace?.end(null);
         onward.refuse(refusalMessage(settlement.deny));
@@ -120,11 +124,19 @@ export class Decisions {
     }
   }
 
-  #run(id: ActionId, obligations: Obligations, resolved: Resolved, trace: ActionTrace | null): Run {
+  #run(
+    id: ActionId,
+    obligations: Obligations,
+    resolved: Resolved,
+    parameters: readonly Parameter[],
+    trace: ActionTrace | null,
+  ): Run {
     const { gate, clock, conversation } = this.#parts;
     // From here on, and not once it is answered: what is sent behind it is analysed before the answer comes.
     if (resolved.statements.some((statement) => statement.emptiesSearchPath))
       conversation.emptySearchPath = true;
+    if (resolved.statements.some((statement) => statement.setsMeaning))
+      conversation.settings.made(resolved.intent.text, parameters);
     trace?.phase('upstream');
     const run = new Run({ gate, clock, id, obligations, statements: resolved.statements, trace });
     conversation.definitions.add(resolved.statements, run, conversation.generation);

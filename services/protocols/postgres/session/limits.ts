@@ -52,3 +52,20 @@ export const hostPauseMs = 10_000;
 
 /** Consequences of a held statement that its client is told: what still reads as a notice. */
 export const maxNoticedConsequences = 5;
+
+/**
+ * How long opening a hold waits for PostgreSQL's row estimate, connecting included: a person takes longer to look, and planning takes some
+ * milliseconds. The server itself gives up on planning and on locks before that.
+ */
+export const estimateDeadlineMs = 2_000;
+export const estimateTimeoutMs = 1_000;
+export const estimateLockTimeoutMs = 200;
+
+/** Connections for estimates to one target at a time: holds come one by one, and a flood of them must not take the target's connections. */
+export const maxEstimatesAtOnce = 4;
+
+/** Statements of one text that are planned; an approver who reads more of them counts on the text. */
+export const maxEstimatedStatements = 10;
+
+/** What a session has set, as its approvers read it; honest ones set a handful. What is over it is bound by a digest alone. */
+export const maxSettingsCharacters = 8 * 1024;

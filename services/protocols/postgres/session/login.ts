@@ -153,6 +153,7 @@ async function openSession(
       client: greeting.socket,
       upstream,
       target,
+      startParameters: parameters.parameters,
       gate,
       work,
       clock,

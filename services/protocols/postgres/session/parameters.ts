@@ -1,6 +1,7 @@
 import type { Parameter } from '../../../core/model/action.ts';
 import { type Bind, formatOf } from '../wire/frontend.ts';
 import { valueText } from '../wire/values.ts';
+import type { QueryValue } from './catalog-connection.ts';
 
 /** One bound value; text and digest bytes are made only when somebody asks for them. */
 class BoundParameter implements Parameter {
@@ -26,6 +27,13 @@ class BoundParameter implements Parameter {
     head.writeUInt8(this.#value === null ? 0 : 1, 6);
     return this.#value === null ? head : Buffer.concat([head, this.#value]);
   }
+}
+
+/** The value again, out of what was bound. */
+export function boundValue({ bound }: Parameter): QueryValue {
+  const bytes = Buffer.from(bound);
+  const value = bytes.readUInt8(6) === 0 ? null : bytes.subarray(7);
+  return { typeOid: bytes.readUInt32BE(), format: bytes.readUInt16BE(4), value };
 }
 
 export const boundParameters = (bind: Bind, types: readonly number[]): readonly Parameter[] =>

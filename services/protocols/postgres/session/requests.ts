@@ -22,7 +22,7 @@ export interface RequestParts {
   readonly gate: CheckpointSession;
   readonly conversation: Conversation;
   readonly outbox: Outbox;
-  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh'>;
+  readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh' | 'estimateRows'>;
   readonly clock: Clock;
   readonly trace: SessionTrace | null;
   /** Writes one whole message to the client, between those of the server. */

@@ -135,6 +135,7 @@ function withBody(statement: StatementFacts, use: NameUse, body: StatementFacts)
     outputs,
     touched,
     copyIn: statement.copyIn || body.copyIn,
+    setsMeaning: statement.setsMeaning || body.setsMeaning,
   };
 }
 

@@ -16,6 +16,7 @@ import { Outbox } from './outbox.ts';
 import { farewell, protocolViolation } from './refusal.ts';
 import { Replies } from './replies.ts';
 import { Requests } from './requests.ts';
+import { SettingsMade } from './settings-made.ts';
 import type { TargetWork } from './target-work.ts';
 import { cancelUpstream, type Upstream } from './upstream.ts';
 
@@ -23,6 +24,8 @@ export interface SessionParts {
   readonly client: Socket;
   readonly upstream: Upstream;
   readonly target: PostgresTarget;
+  /** What the gateway has asked the target for, in the client's name. */
+  readonly startParameters: ReadonlyMap<string, string>;
   readonly gate: CheckpointSession;
   readonly work: TargetWork;
   readonly clock: Clock;
@@ -47,7 +50,7 @@ const terminate = frameOf(frontend.terminate);
 /** A running session: a client, a target, and between them requests one way and replies the other. */
 export class PostgresSession {
   readonly #parts: SessionParts;
-  readonly #conversation = new Conversation();
+  readonly #conversation: Conversation;
   readonly #requests: Requests;
   readonly #replies: Replies;
   #draining = false;
@@ -56,7 +59,8 @@ export class PostgresSession {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     const { gate, work, clock, trace, client } = parts;
-    const conversation = this.#conversation;
+    const conversation = new Conversation(new SettingsMade(parts.startParameters));
+    this.#conversation = conversation;
     const outbox = new Outbox(
       gate,
       conversation,

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Parameter } from '../../../core/model/action.ts';
 import type { Clock, Timer } from '../../../core/model/clock.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import type { TargetName } from '../../../core/model/ids.ts';
@@ -6,12 +7,13 @@ import type { Logger } from '../../../core/model/log.ts';
 import { TargetMasking } from '../mask/masking.ts';
 import type { Masking } from '../mask/plan.ts';
 import { type Analyser, createAnalyser, type SessionState } from '../sql/analyse.ts';
-import type { Analysis, OpaqueReason } from '../sql/analysis.ts';
+import type { Analysis, OpaqueReason, StatementFacts } from '../sql/analysis.ts';
 import { CatalogCache } from '../sql/catalog-cache.ts';
 import type { LargeTexts } from '../sql/large-texts.ts';
 import type { PostgresTarget } from '../target.ts';
 import { CatalogConnection } from './catalog-connection.ts';
 import { minRecheckMs } from './limits.ts';
+import { RowEstimates } from './row-estimates.ts';
 
 export interface TargetWorkParts {
   readonly name: TargetName;
@@ -40,6 +42,7 @@ export class TargetWork {
   readonly #connection: CatalogConnection;
   readonly #catalogs: CatalogCache;
   readonly #analyser: Analyser;
+  readonly #estimates: RowEstimates;
   /** When an unknown name last made us ask the target. */
   #askedAtMs = Number.NEGATIVE_INFINITY;
   /** The check that runs, and the one that begins when it has ended. */
@@ -56,6 +59,7 @@ export class TargetWork {
     this.#catalogs = catalogs;
     const searchPath = [...target.searchPath, 'pg_temp'];
     this.#analyser = createAnalyser({ target: name, catalogs, searchPath, largeTexts });
+    this.#estimates = new RowEstimates(name, target, parts.clock, parts.log);
     this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
     this.#timer = this.#checkLater();
   }
@@ -98,6 +102,14 @@ export class TargetWork {
   async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
     await this.refresh();
     return this.#analyser.analyse(text, session);
+  }
+
+  /** How many rows the statements are about, as PostgreSQL thinks: for approvers. Answers soon, and never rejects. */
+  estimateRows(
+    statements: readonly StatementFacts[],
+    parameters: readonly Parameter[],
+  ): Promise<readonly string[]> {
+    return this.#estimates.of(statements, parameters);
   }
 
   /** A session has changed definitions: nobody's statement is analysed by the old ones. */

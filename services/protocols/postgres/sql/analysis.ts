@@ -164,6 +164,8 @@ export interface StatementFacts {
   readonly versions: readonly string[];
   /** What it sets off by itself, a sentence each: triggers, rules, cascades. Their effects are among its effects. */
   readonly consequences: readonly string[];
+  /** Planning it may run somebody's code already: the planner calls functions to see what they give. */
+  readonly plansWithCode: boolean;
   /**
    * Where the output columns come from, in order; null when the statement has none or they cannot be known (then
    * `touched` decides).
@@ -179,6 +181,8 @@ export interface StatementFacts {
   readonly copyOut: CopyOut | null;
   /** BEGIN, COMMIT and the like; null for everything else. `ends` is true when no transaction is open afterwards. */
   readonly transaction: { readonly ends: boolean } | null;
+  /** It sets what changes the meaning of statements behind it: role, time zone, a parameter that row security may look at. */
+  readonly setsMeaning: boolean;
   /** It makes the search path empty: what comes behind it may be looked up with or without the pinned one. */
   readonly emptiesSearchPath: boolean;
   /** SQL-visible command class for spans and logs: `SELECT`, `COPY`, `ALTER TABLE`. */

@@ -65,6 +65,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
   const schemaNames = new Map(queries.schemas.map(([oid, name]) => [number(oid), text(name)]));
   const relations = loadRelations(queries.relations, queries.columns, schemaNames);
   loadGenerated(queries.generated, relations);
+  for (const [on, xmin] of queries.relationParts) relations.get(number(on))?.changedBy.push(text(xmin));
   for (const [child, parent, xmin] of queries.inheritance) {
     const from = relations.get(number(child));
     const to = relations.get(number(parent));

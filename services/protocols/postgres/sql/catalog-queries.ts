@@ -57,6 +57,11 @@ export const catalogQueries = {
       AND r.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.refobjid = d.adrelid
       AND r.refobjsubid > 0 AND r.refobjsubid <> d.adnum ${limit}`,
 
+  /** What else says what writing to a relation does, and to which of its rows: defaults, checks, row security. */
+  relationParts: `SELECT a.adrelid, a.xmin FROM pg_catalog.pg_attrdef a
+    UNION ALL SELECT p.polrelid, p.xmin FROM pg_catalog.pg_policy p
+    UNION ALL SELECT k.conrelid, k.xmin FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ${limit}`,
+
   inheritance: `SELECT i.inhrelid, i.inhparent, i.xmin FROM pg_catalog.pg_inherits i
     ORDER BY i.inhrelid, i.inhseqno ${limit}`,
 

@@ -1,6 +1,7 @@
 import type { ColumnRef, Guess, OpaqueReason, PostgresEffect, RowChoice, Verb } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
 import { weaker } from './rows-chosen.ts';
+import { typeOid } from './types.ts';
 import type { Sources } from './value.ts';
 
 /** An effect while it is being put together. */
@@ -22,6 +23,9 @@ interface Draft {
 export class Findings {
   /** The statement makes the search path empty: what comes behind it in the text may be read with or without. */
   emptiesSearchPath = false;
+  setsMeaning = false;
+  /** A function is called that is no trigger's, which planning may run. */
+  plansWithCode = false;
   readonly #effects = new Map<string, Draft>();
   /** Drafts of `select`, by relation: every column that is named goes through here. */
   readonly #selects = new Map<number, Draft>();
@@ -91,12 +95,18 @@ export class Findings {
   }
 
   call(one: CatalogFunction): void {
-    this.callNamed(one.text);
+    this.#callNamed(one.text, null);
+    if (one.returns !== typeOid.trigger) this.plansWithCode = true;
     if (!isSystemSchema(one.schema)) this.#versions.add(one.version);
   }
 
   /** `name` is qualified where the statement qualifies it, or where the catalog knows it. */
   callNamed(name: string, setting: string | null = null): void {
+    this.plansWithCode = true;
+    this.#callNamed(name, setting);
+  }
+
+  #callNamed(name: string, setting: string | null): void {
     this.#draft('call', name, null, { function: name, setting });
   }
 
@@ -124,6 +134,7 @@ export class Findings {
     for (const relation of view.#touched) this.touch(relation);
     for (const version of view.#versions) this.#versions.add(version);
     for (const reason of view.#opaque) this.#opaque.add(reason);
+    if (view.plansWithCode && !stored) this.plansWithCode = true;
     for (const [key, draft] of view.#effects) {
       if (stored && draft.verb === 'call') continue;
       const mine = this.#effects.get(key) ?? { ...draft, ...noColumns() };

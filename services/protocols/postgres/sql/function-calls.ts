@@ -207,6 +207,7 @@ function notePopulated(name: string, given: readonly number[], context: Context)
 function settingCall(call: FuncCall, name: string, all: readonly Value[], context: Context): Value | null {
   if (name !== 'set_config' && name !== 'current_setting') return null;
   const [nameNode, valueNode] = listOf(call.args);
+  if (name === 'set_config') context.findings.setsMeaning = true;
   const setting = constantText(nameNode);
   if (setting === null) return null;
   if (name === 'current_setting') {

@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
 import {
+  changesMeaning,
   emptiesSearchPath,
   isHarmlessDefault,
   isHarmlessSetting,
@@ -11,6 +12,7 @@ import {
 export function noteSetting(context: Context, written: string, values: SettingValue): void {
   const name = settingName(written);
   if (emptiesSearchPath(name, values)) context.findings.emptiesSearchPath = true;
+  if (changesMeaning(name)) context.findings.setsMeaning = true;
   if (!isHarmlessSetting(name, values, context.pinnedSearchPath)) context.findings.set(name);
 }
 

@@ -69,6 +69,32 @@ const harmlessDefaults = new Set([
   'default_transaction_deferrable',
 ]);
 
+/**
+ * Parameters whose value cannot change what a statement does to which rows. All others, known or not, are part of the session's state.
+ * Going back to a default is not: the session was opened with it.
+ */
+const withoutMeaning = new Set([
+  'application_name',
+  'bytea_output',
+  'client_encoding',
+  'client_min_messages',
+  'default_transaction_deferrable',
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'escape_string_warning',
+  'extra_float_digits',
+  'idle_in_transaction_session_timeout',
+  'jit',
+  'lock_timeout',
+  'standard_conforming_strings',
+  'statement_timeout',
+  'transaction_deferrable',
+  'transaction_isolation',
+  'transaction_read_only',
+]);
+
+export const changesMeaning = (name: string): boolean => !withoutMeaning.has(name);
+
 /** Parameters that a statement may ask for: what the server tells every client anyway, and the session's own. */
 const readable = new Set([
   ...Object.keys(harmlessValues),

@@ -479,6 +479,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     opaque,
     versions: body?.versions ?? findings.versions(),
     consequences: body?.consequences ?? findings.consequences(),
+    plansWithCode: body?.plansWithCode ?? findings.plansWithCode,
     // What is not understood may return anything.
     outputs: opaque.length > 0 ? null : outputsOf(told.columns),
     touched: body?.touched ?? findings.touched(),
@@ -487,6 +488,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     copyIn: told.copyIn ?? false,
     copyOut: told.copyOut ?? null,
     transaction: told.transaction ?? null,
+    setsMeaning: findings.setsMeaning,
     emptiesSearchPath: findings.emptiesSearchPath,
     command: told.command,
   };

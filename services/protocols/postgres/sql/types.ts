@@ -14,6 +14,7 @@ export const typeOid = {
   refcursor: 1790,
   record: 2249,
   any: 2276,
+  trigger: 2279,
 } as const;
 
 /** Pseudo-types that stand for whatever is passed, and what must hold for it. */
