@@ -44,7 +44,8 @@ import { Live } from './live.ts';
 import { maskingKey } from './masking-key.ts';
 import { protocols } from './protocols/index.ts';
 import { type Intake, openIntake } from './protocols/intake.ts';
-import type { Engine, EngineServices, Protocol } from './protocols/protocol.ts';
+import type { Engine, EngineServices, Protocol, RequestEngine } from './protocols/protocol.ts';
+import type { AnswerReader } from './protocols/request.ts';
 import { streamProcess } from './protocols/stream-headers.ts';
 import { openStreamIntake } from './protocols/stream-intake.ts';
 
@@ -212,6 +213,13 @@ async function startGateway(
     streamIntakes.push(await openStreamIntake({ path, streams: engine.streams, log }));
   }
 
+  const firstReader = (readerOf: (engine: RequestEngine) => AnswerReader | null): AnswerReader | null => {
+    for (const engine of engines.values()) {
+      const reader = engine.takes === 'requests' ? readerOf(engine) : null;
+      if (reader !== null) return reader;
+    }
+    return null;
+  };
   const edge = await startEdge({
     socketPath: edgeSocket(runDir, worker),
     checkpoint,
@@ -219,13 +227,8 @@ async function startGateway(
       const engine = engines.get(live.protocolOf(listener, target));
       return engine?.takes === 'requests' ? engine : null;
     },
-    answerTo: (action) => {
-      for (const engine of engines.values()) {
-        const reader = engine.takes === 'requests' ? engine.answerTo(action) : null;
-        if (reader !== null) return reader;
-      }
-      return null;
-    },
+    answerTo: (action) => firstReader((engine) => engine.answerTo(action)),
+    streamIn: (session) => firstReader((engine) => engine.streamIn(session)),
     worker,
     log,
   });

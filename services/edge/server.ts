@@ -41,6 +41,8 @@ export interface EdgeOptions {
   requests(listener: ListenerName, target: TargetName | null): RequestEngine | null;
   /** Who reads the answer to this action; null when nobody does, and it must not be shown. */
   answerTo(action: string): AnswerReader | null;
+  /** Who ends a stream of this session with it; null when there is none such, any more, and it must not go on. */
+  streamIn(session: string): AnswerReader | null;
   readonly worker: WorkerNumber;
   readonly log: Logger;
 }
@@ -85,7 +87,7 @@ const processorDefinition = withCodec(
 
 /** @throws EdgeError */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { socketPath, checkpoint, requests, answerTo, worker, log } = options;
+  const { socketPath, checkpoint, requests, worker, log } = options;
   await clearStaleSocket(socketPath);
   const server = new EnvoyFacingServer({
     'grpc.max_receive_message_length': maxMessageBytes,
@@ -99,7 +101,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   server.addService(authorizationDefinition, {
     Check: endingOnBug(authorization({ checkpoint, requests, worker, log }).Check),
   });
-  server.addService(processorDefinition, processing({ answerTo, log }));
+  server.addService(processorDefinition, processing(options));
   server.addService(serviceDefinition('grpc.health.v1.Health'), health([authorizationService]));
   await listen(server, socketPath);
   // The folder keeps others out; this is for the day on which somebody moves the socket.

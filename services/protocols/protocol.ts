@@ -138,6 +138,8 @@ export interface RequestEngine extends EngineAtWork {
   readonly streams: StreamIntake | null;
   /** Who reads what the target answers to this action; null when nobody waits for that, and it must not be shown. Asked once. */
   answerTo(action: string): AnswerReader | null;
+  /** Who ends with this session what has turned out to be a stream; null when no such session is open. */
+  streamIn(session: string): AnswerReader | null;
 }
 
 export type Engine = ConnectionEngine | RequestEngine;

@@ -51,14 +51,19 @@ export type OwnStatus = 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 502 | 50
 /** For Envoy's access log. */
 export type AnswerNotes = Readonly<Record<string, string>>;
 
+/**
+ * What of an exchange passes through this process before it goes on: nothing; the answer if it turns out to be a stream, so that it ends with its
+ * session; the answer; or what both sides say.
+ */
+export type Reading = 'nothing' | 'streams' | 'answer' | 'both-ways';
+
 export type RequestAnswer =
   /** It goes to the target, with these headers taken off and then those set. */
   | {
       readonly kind: 'pass';
       readonly remove: readonly string[];
       readonly set: readonly Header[];
-      /** Whether what the target answers is to be read by this process before the client sees it. */
-      readonly answerIsRead: boolean;
+      readonly reading: Reading;
       readonly notes: AnswerNotes;
     }
   | {
@@ -97,6 +102,8 @@ export type AnswerVerdict =
 export interface AnswerReader {
   /** Called at once when it must go no further, as its session has ended. */
   onCut(cut: () => void): void;
+  /** So much has gone to the target, behind the head of the request. Comes at any time. */
+  sent(bytes: number): void;
   /** Envoy has answered in the target's place. */
   unanswered(status: number): void;
   head(head: AnswerHead): AnswerVerdict;

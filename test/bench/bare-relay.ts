@@ -13,6 +13,7 @@ await startEdge({
   log: silent,
   requests: () => null,
   answerTo: () => null,
+  streamIn: () => null,
   worker: null,
   checkpoint: { admit: () => null },
 });

@@ -43,6 +43,7 @@ if (behaviour === 'fails') {
     log: silent,
     requests: () => null,
     answerTo: () => null,
+    streamIn: () => null,
     worker: null,
     checkpoint: { admit: () => null },
   });

@@ -14,6 +14,7 @@ await startEdge({
   log: silent,
   requests: () => null,
   answerTo: () => null,
+  streamIn: () => null,
   worker: null,
   checkpoint,
 });

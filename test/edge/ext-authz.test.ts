@@ -71,6 +71,7 @@ const requests: RequestEngine = {
   streams: null,
   check: (request, gone) => decide(request, gone),
   answerTo: () => null,
+  streamIn: () => null,
   told: () => undefined,
   drain: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -86,6 +87,7 @@ const admissions: [SourceAddress, ListenerName][] = [];
 const start = (): Promise<Edge> =>
   startEdge({
     answerTo: () => null,
+    streamIn: () => null,
     worker: null,
     socketPath,
     log: silent,
@@ -267,7 +269,7 @@ describe('Check for an HTTP request', () => {
       seen.push(request);
       return Promise.resolve({
         kind: 'pass',
-        answerIsRead: false,
+        reading: 'nothing',
         remove: ['authorization'],
         set: [{ name: 'x-api-key', value: 'k' }],
         notes: { action: 'a_1' },

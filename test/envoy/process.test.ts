@@ -44,6 +44,7 @@ beforeEach(async () => {
     log: silent,
     requests: () => null,
     answerTo: () => null,
+    streamIn: () => null,
     worker: null,
     checkpoint: { admit: () => null },
   });

@@ -48,6 +48,7 @@ describe('a connection through Envoy', () => {
       log: silent,
       requests: () => null,
       answerTo: () => null,
+      streamIn: () => null,
       worker: null,
       checkpoint: {
         admit(source, listener) {
@@ -233,6 +234,7 @@ describe('limits', () => {
       log: silent,
       requests: () => null,
       answerTo: () => null,
+      streamIn: () => null,
       worker: null,
       checkpoint: { admit: () => null },
     });

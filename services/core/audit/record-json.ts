@@ -60,8 +60,9 @@ const sameFacts = (left: ActionEntry, right: ActionEntry): boolean =>
 function ended(entry: ActionEnded): string {
   const { action, session, result, rows, bytes, maskedValues, durationMs } = entry;
   const errorCode = entry.errorCode === null ? 'null' : JSON.stringify(entry.errorCode);
+  const received = entry.bytesReceived === undefined ? '' : `"bytesReceived":${entry.bytesReceived},`;
   return (
     `{"kind":"action-ended","action":"${action}","session":"${session}","result":"${result}","rows":${rows},` +
-    `"bytes":${bytes},"maskedValues":${maskedValues},"errorCode":${errorCode},"durationMs":${durationMs}}`
+    `"bytes":${bytes},${received}"maskedValues":${maskedValues},"errorCode":${errorCode},"durationMs":${durationMs}}`
   );
 }

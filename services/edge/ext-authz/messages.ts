@@ -6,7 +6,7 @@ import type { Deny } from '../../core/model/decision.ts';
 import { type ListenerName, listenerName, targetName } from '../../core/model/ids.ts';
 import type { WorkerNumber } from '../../core/model/worker.ts';
 import { type ArrivedRequest, type RequestAnswer, routeKinds } from '../../protocols/request.ts';
-import { answerReaderKey, answerReaderOf } from '../ext-proc/answer-metadata.ts';
+import { readerKey, readerOf } from '../ext-proc/answer-metadata.ts';
 import { WireError } from '../wire.ts';
 import { type CheckQuestion, type CheckResponse, readCheck } from './check-codec.ts';
 import {
@@ -116,8 +116,8 @@ export const refused = ({ reason, message }: Pick<Deny, 'reason' | 'message'>): 
 
 export function requestAnswered(answer: RequestAnswer, worker: WorkerNumber): CheckResponse {
   if (answer.kind === 'pass') {
-    const { set, remove, notes, answerIsRead } = answer;
-    const reader = answerIsRead ? { [answerReaderKey]: answerReaderOf(worker) } : {};
+    const { set, remove, notes, reading } = answer;
+    const reader = reading === 'nothing' ? {} : { [readerKey]: readerOf(worker, reading) };
     return { code: 0, message: '', verdict: { kind: 'ok', set, remove }, metadata: { ...notes, ...reader } };
   }
   const { status, headers, body, notes } = answer;

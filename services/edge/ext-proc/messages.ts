@@ -2,14 +2,24 @@
 import type { AnswerHead, Header, HeaderChanges, OwnAnswer } from '../../protocols/request.ts';
 import { readHeaders } from '../header-map.ts';
 import { bytesField, latin1Field, message, numberField, WireReader } from '../wire.ts';
-import { ruledBy } from './answer-metadata.ts';
+import { readerKey, readsStreamsAlone, ruledBy } from './answer-metadata.ts';
+
+/** What ext_authz was told of the request; null when it was not told. */
+export interface Exchange {
+  readonly action: string | null;
+  readonly session: string | null;
+  /** Whether nothing else is wanted but that it ends with its session. */
+  readonly isKept: boolean;
+}
 
 export type ProcessingRequest =
+  | { readonly kind: 'request-head'; readonly exchange: Exchange; readonly hasBody: boolean }
+  | { readonly kind: 'request-body'; readonly body: Buffer; readonly isLast: boolean }
+  | { readonly kind: 'request-trailers' }
   | {
       readonly kind: 'head';
       readonly head: AnswerHead;
-      /** The action whose answer it is, as ext_authz was told; null when it was told none. */
-      readonly action: string | null;
+      readonly exchange: Exchange;
       /** Envoy's word for where the answer comes from (its manual, "Response code details"); null when it says none. */
       readonly codeDetails: string | null;
     }
@@ -22,17 +32,24 @@ export type ProcessingRequest =
 export function readProcessingRequest(bytes: Buffer): ProcessingRequest {
   const reader = new WireReader(bytes);
   let head: AnswerHead | null = null;
-  let action: string | null = null;
+  let requestHead: AnswerHead | null = null;
+  let exchange: Exchange = { action: null, session: null, isKept: false };
   let codeDetails: string | null = null;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 3) head = readHead(reader.message());
-    else if (field === 5) return readBody(reader.message());
+    if (field === 2) requestHead = readHead(reader.message());
+    else if (field === 3) head = readHead(reader.message());
+    else if (field === 4) return { kind: 'request-body', ...readBody(reader.message()) };
+    else if (field === 5) return { kind: 'body', ...readBody(reader.message()) };
+    else if (field === 6) return { kind: 'request-trailers' };
     else if (field === 7) return { kind: 'trailers', headers: readTrailers(reader.message()) };
-    else if (field === 8) action = actionIn(reader.message());
+    else if (field === 8) exchange = exchangeIn(reader.message());
     else if (field === 9)
-      codeDetails = structEntry(reader.message(), () => true, 'response.code_details') ?? codeDetails;
+      codeDetails = structEntry(reader.message(), () => true)?.get('response.code_details') ?? codeDetails;
   }
-  return head === null ? { kind: 'other' } : { kind: 'head', head, action, codeDetails };
+  if (head !== null) return { kind: 'head', head, exchange, codeDetails };
+  return requestHead === null
+    ? { kind: 'other' }
+    : { kind: 'request-head', exchange, hasBody: requestHead.hasBody };
 }
 
 function readHead(reader: WireReader): AnswerHead {
@@ -49,14 +66,14 @@ function readHead(reader: WireReader): AnswerHead {
   };
 }
 
-function readBody(reader: WireReader): ProcessingRequest {
+function readBody(reader: WireReader): { readonly body: Buffer; readonly isLast: boolean } {
   let body: Buffer = Buffer.alloc(0);
   let isLast = false;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) body = reader.bytes();
     else if (field === 2) isLast = reader.bool();
   }
-  return { kind: 'body', body, isLast };
+  return { body, isLast };
 }
 
 function readTrailers(reader: WireReader): readonly Header[] {
@@ -68,40 +85,47 @@ function readTrailers(reader: WireReader): readonly Header[] {
 }
 
 /** envoy.config.core.v3.Metadata. */
-function actionIn(reader: WireReader): string | null {
-  let action: string | null = null;
+function exchangeIn(reader: WireReader): Exchange {
+  let texts: ReadonlyMap<string, string> = new Map();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1)
-      action = structEntry(reader.message(), (filter) => filter === ruledBy, 'action') ?? action;
+    if (field === 1) texts = structEntry(reader.message(), (filter) => filter === ruledBy) ?? texts;
   }
-  return action;
+  return {
+    action: texts.get('action') ?? null,
+    session: texts.get('session') ?? null,
+    isKept: readsStreamsAlone(texts.get(readerKey) ?? ''),
+  };
 }
 
-/** Of an entry of a map<string, Struct>: the text that stands under a key of the Struct. */
-function structEntry(reader: WireReader, wanted: (key: string) => boolean, key: string): string | null {
+/** Of an entry of a map<string, Struct>: the texts in the Struct, when it stands under a key that is wanted. */
+function structEntry(
+  reader: WireReader,
+  wanted: (key: string) => boolean,
+): ReadonlyMap<string, string> | null {
   let isWanted = false;
-  let text: string | null = null;
+  let texts: ReadonlyMap<string, string> = new Map();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) isWanted = wanted(reader.text());
-    else if (field === 2) text = textIn(reader.message(), key);
+    else if (field === 2) texts = textsIn(reader.message());
   }
-  return isWanted ? text : null;
+  return isWanted ? texts : null;
 }
 
 /** google.protobuf.Struct. */
-function textIn(reader: WireReader, key: string): string | null {
+function textsIn(reader: WireReader): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field !== 1) continue;
     const entry = reader.message();
-    let isWanted = false;
+    let key = '';
     let text: string | null = null;
     for (let part = entry.next(); part !== 0; part = entry.next()) {
-      if (part === 1) isWanted = entry.text() === key;
+      if (part === 1) key = entry.text();
       else if (part === 2) text = stringValue(entry.message());
     }
-    if (isWanted) return text;
+    if (text !== null) texts.set(key, text);
   }
-  return null;
+  return texts;
 }
 
 /** google.protobuf.Value. */
@@ -138,20 +162,36 @@ const headerMutation = ({ set, remove }: HeaderChanges): Buffer =>
 /** What is sent back: one encoded ProcessingResponse. */
 export type ProcessingResponse = Buffer;
 
-export const headChanged = (changes: HeaderChanges): ProcessingResponse =>
-  bytesField(2, bytesField(1, bytesField(2, headerMutation(changes))));
+const headResponse = (direction: 1 | 2, changes: HeaderChanges): ProcessingResponse =>
+  bytesField(direction, bytesField(1, bytesField(2, headerMutation(changes))));
 
-export const headUnchanged: ProcessingResponse = headChanged({ set: [], remove: [] });
-
-export const bodyPart = (body: Buffer, isLast: boolean): ProcessingResponse => {
+const bodyResponse = (direction: 3 | 4, body: Buffer, isLast: boolean): ProcessingResponse => {
   const streamed = message(bytesField(1, body), numberField(2, isLast ? 1 : 0));
-  return bytesField(4, bytesField(1, bytesField(3, bytesField(3, streamed))));
+  return bytesField(direction, bytesField(1, bytesField(3, bytesField(3, streamed))));
 };
+
+const unchanged: HeaderChanges = { set: [], remove: [] };
+
+export const requestHeadUnchanged: ProcessingResponse = headResponse(1, unchanged);
+
+export const requestBodyPart = (body: Buffer, isLast: boolean): ProcessingResponse =>
+  bodyResponse(3, body, isLast);
+
+export const requestTrailersUnchanged: ProcessingResponse = bytesField(
+  5,
+  bytesField(1, headerMutation(unchanged)),
+);
+
+export const headChanged = (changes: HeaderChanges): ProcessingResponse => headResponse(2, changes);
+
+export const headUnchanged: ProcessingResponse = headChanged(unchanged);
+
+export const bodyPart = (body: Buffer, isLast: boolean): ProcessingResponse => bodyResponse(4, body, isLast);
 
 export const trailersChanged = (changes: HeaderChanges): ProcessingResponse =>
   bytesField(6, bytesField(1, headerMutation(changes)));
 
-export const trailersUnchanged: ProcessingResponse = trailersChanged({ set: [], remove: [] });
+export const trailersUnchanged: ProcessingResponse = trailersChanged(unchanged);
 
 /** @param insideStatus which `local_reply_config` turns into the answer's own (envoy/own-replies.ts), so that it leaves the body alone */
 export const ownAnswer = ({ headers, body }: OwnAnswer, insideStatus: number): ProcessingResponse =>

@@ -3,11 +3,15 @@ import type { Logger } from '../../core/model/log.ts';
 import type { AnswerReader } from '../../protocols/request.ts';
 import {
   bodyPart,
+  type Exchange,
   headChanged,
   headUnchanged,
   ownAnswer,
   type ProcessingRequest,
   type ProcessingResponse,
+  requestBodyPart,
+  requestHeadUnchanged,
+  requestTrailersUnchanged,
   trailersChanged,
   trailersUnchanged,
 } from './messages.ts';
@@ -16,10 +20,15 @@ import { insideStatusOf } from './own-answers.ts';
 export interface ProcessingParts {
   /** Who reads the answer to this action; null when nobody does. */
   answerTo(action: string): AnswerReader | null;
+  /** Who ends a stream of this session with it; null when there is none such, any more. */
+  streamIn(session: string): AnswerReader | null;
   readonly log: Logger;
 }
 
 type BodyOrTrailers = Extract<ProcessingRequest, { kind: 'body' | 'trailers' }>;
+
+/** What comes of the answer, and what should not come at all. */
+type AnswerPart = Exclude<ProcessingRequest, { kind: `request-${string}` }>;
 
 const nothing = Buffer.alloc(0);
 
@@ -29,17 +38,16 @@ type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;
 const ofTheTarget = 'via_upstream';
 
 /** envoy.service.ext_proc.v3.ExternalProcessor. Whatever goes wrong ends the call with an error, and Envoy then ends the answer. */
-export const processing = ({ answerTo, log }: ProcessingParts) => ({
+export const processing = (parts: ProcessingParts) => ({
   Process(call: Call): void {
-    new AnswerCall(call, answerTo, log).begin();
+    new AnswerCall(call, parts).begin();
   },
 });
 
 /** One answer on its way through. */
 class AnswerCall {
   readonly #call: Call;
-  readonly #answerTo: ProcessingParts['answerTo'];
-  readonly #log: Logger;
+  readonly #parts: ProcessingParts;
   #reader: AnswerReader | null = null;
   /** `passed`: Envoy's own answer. `over`: nothing more is said. */
   #state: 'head' | 'read' | 'passed' | 'over' = 'head';
@@ -48,10 +56,9 @@ class AnswerCall {
   #isUnpacking = false;
   #onDrained: (() => void) | null = null;
 
-  constructor(call: Call, answerTo: ProcessingParts['answerTo'], log: Logger) {
+  constructor(call: Call, parts: ProcessingParts) {
     this.#call = call;
-    this.#answerTo = answerTo;
-    this.#log = log;
+    this.#parts = parts;
   }
 
   begin(): void {
@@ -62,7 +69,7 @@ class AnswerCall {
     // The client has hung up, or Envoy; it also comes when all was over.
     call.on('cancelled', () => this.#end());
     call.on('error', (error) => {
-      this.#log.debug({ error }, 'Envoy broke off an answer');
+      this.#parts.log.debug({ error }, 'Envoy broke off an answer');
       this.#end();
     });
   }
@@ -74,6 +81,37 @@ class AnswerCall {
   }
 
   #received(request: ProcessingRequest): void {
+    switch (request.kind) {
+      case 'request-head':
+        return this.#begins(request.exchange) ? this.#send(requestHeadUnchanged) : undefined;
+      case 'request-body':
+        return this.#sends(request.body, request.isLast);
+      case 'request-trailers':
+        return this.#isOver() ? undefined : this.#send(requestTrailersUnchanged);
+      default:
+        return this.#answered(request);
+    }
+  }
+
+  /** False when it goes no further. */
+  #begins({ action, session, isKept }: Exchange): boolean {
+    if (this.#isOver()) return false;
+    if (this.#reader !== null) return true;
+    if (isKept) this.#reader = session === null ? null : this.#parts.streamIn(session);
+    else this.#reader = action === null ? null : this.#parts.answerTo(action);
+    if (this.#reader === null) this.#fail('nobody waits for this answer');
+    else this.#reader.onCut(() => this.#fail('the session has ended'));
+    return !this.#isOver();
+  }
+
+  #sends(body: Buffer, isLast: boolean): void {
+    if (this.#isOver()) return;
+    if (this.#reader === null) return this.#fail('it does not begin with headers');
+    this.#reader.sent(body.length);
+    this.#send(requestBodyPart(body, isLast));
+  }
+
+  #answered(request: AnswerPart): void {
     switch (this.#state) {
       case 'head':
         return request.kind === 'head' ? this.#head(request) : this.#fail('it does not begin with headers');
@@ -86,12 +124,10 @@ class AnswerCall {
     }
   }
 
-  #head({ head, action, codeDetails }: Extract<ProcessingRequest, { kind: 'head' }>): void {
-    const reader = action === null ? null : this.#answerTo(action);
-    if (reader === null) return this.#fail('nobody waits for this answer');
-    this.#reader = reader;
-    reader.onCut(() => this.#fail('the session has ended'));
-    if (this.#isOver()) return;
+  #head({ head, exchange, codeDetails }: Extract<ProcessingRequest, { kind: 'head' }>): void {
+    if (!this.#begins(exchange)) return;
+    const reader = this.#reader;
+    if (reader === null) return;
     if (codeDetails !== null && codeDetails !== ofTheTarget) {
       reader.unanswered(head.status);
       this.#state = 'passed';
@@ -107,7 +143,7 @@ class AnswerCall {
     this.#send(headChanged(verdict));
   }
 
-  #read(request: ProcessingRequest, reader: AnswerReader): void {
+  #read(request: AnswerPart, reader: AnswerReader): void {
     if (request.kind !== 'body' && request.kind !== 'trailers') {
       return this.#fail('what Envoy sends is out of order');
     }
@@ -160,7 +196,7 @@ class AnswerCall {
     });
   }
 
-  #pass(request: ProcessingRequest): void {
+  #pass(request: AnswerPart): void {
     if (request.kind === 'body') this.#send(bodyPart(request.body, request.isLast));
     else if (request.kind === 'trailers') this.#send(trailersUnchanged);
     else this.#fail('what Envoy sends is out of order');
@@ -177,7 +213,7 @@ class AnswerCall {
 
   #fail(why: string): void {
     if (this.#state === 'over') return;
-    this.#log.debug({ why }, 'an answer goes no further');
+    this.#parts.log.debug({ why }, 'an answer goes no further');
     this.#over();
     this.#call.emit('error', { code: status.ABORTED, details: why });
   }

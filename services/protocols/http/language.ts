@@ -15,6 +15,8 @@ import { overridesMethod } from './method-override.ts';
 import { problemAnswer } from './problem.ts';
 import { readBody, streamedBody } from './request-body.ts';
 
+const eventStream = /text\/event-stream/i;
+
 /** HTTP as its own protocol: methods on paths, and refusals as problem documents. */
 export class HttpLanguage implements RequestLanguage<RequestTarget> {
   readonly protocol = 'http';
@@ -55,6 +57,10 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
       this.#plans.set(obligations, known);
     }
     return known.plan;
+  }
+
+  asksForStream({ headers }: RoutedRequest): boolean {
+    return isGrpc(headers) || headers.some(({ name, value }) => name === 'accept' && eventStream.test(value));
   }
 
   /** A decision hangs on the request alone. */

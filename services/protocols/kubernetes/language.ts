@@ -130,6 +130,11 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
     return this.#plans.of(obligations, main?.group ?? '', main?.type ?? '');
   }
 
+  asksForStream(_request: RoutedRequest, { effects }: Intent): boolean {
+    const [main] = effects as readonly KubernetesEffect[]; // as: `read` makes no others
+    return main?.verb === 'watch' || main?.type === 'pods/log';
+  }
+
   forwarded({ headers, targetPath }: RoutedRequest) {
     return forwardedHeaders(headers, targetPath);
   }

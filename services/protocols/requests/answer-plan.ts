@@ -15,6 +15,9 @@ export interface AnswerPlan {
   readonly isRecorded: boolean;
 }
 
+/** Of a stream that is read for nothing but to be counted, and to be ended with its session. */
+export const countedAlone: AnswerPlan = { masks: null, maxBytes: null, isRecorded: false };
+
 export interface AnswerMasks extends JsonPlan {
   /** Whether fields are masked, and not only what detectors find. */
   readonly hasFields: boolean;

@@ -31,6 +31,8 @@ export interface AnswerParts {
   /** Media types that pass although nothing can be masked in them. */
   readonly passesUnmasked: (type: string) => boolean;
   readonly unpackers: Unpackers;
+  /** What the client sends is counted here too. */
+  readonly isForwardedAsItComes: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** A refusal in the protocol's own form. */
@@ -48,6 +50,7 @@ export class Answer implements AnswerReader {
   #unpacker: Unpacker | null = null;
   #maskedHeaders = 0;
   #bytes = 0;
+  #sentBytes = 0;
   #isWhole = false;
   #isFinished = false;
   #cut: (() => void) | null = null;
@@ -65,6 +68,10 @@ export class Answer implements AnswerReader {
     this.#record = plan.isRecorded ? new AnswerRecord(session, action) : null;
     session.enter();
     session.onClosed(this.#sessionClosed);
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes;
   }
 
   get action(): ActionId {
@@ -89,7 +96,8 @@ export class Answer implements AnswerReader {
       this.#finish('cut-off');
       return this.#parts.refuse(refusal);
     }
-    this.#isWhole = !hasBody;
+    // A WebSocket may be ended by either side.
+    this.#isWhole = !hasBody || status === 101;
     this.#record?.add(`${status} ${headerValue(headers, 'content-type') ?? ''}`.trim());
     const { remove, set } = this.#shownHeaders(headers);
     if (this.#unpacker === null) return { kind: 'pass', remove, set, isPacked: false };
@@ -206,6 +214,7 @@ export class Answer implements AnswerReader {
       result,
       rows: 0,
       bytes: this.#bytes,
+      ...(this.#parts.isForwardedAsItComes ? { bytesReceived: this.#sentBytes } : {}),
       maskedValues: this.#maskedHeaders + (this.#masker?.count ?? 0),
       errorCode: this.#status >= 400 ? String(this.#status) : null,
       durationMs: clock.monotonicMs() - startedAtMs,

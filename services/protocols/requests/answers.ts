@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../../core/model/clock.ts';
-import type { Answer } from './answer.ts';
+import type { AnswerReader } from '../request.ts';
+import { Answer } from './answer.ts';
+import type { KeptStream } from './kept-stream.ts';
 import { answerWaitMs, lookForForgottenMs, maxAwaitedAnswers } from './limits.ts';
 
 /** The answers that are to be read: those that Envoy has not come with yet, and those that are under way. */
@@ -7,7 +9,7 @@ export class Answers {
   readonly #clock: Clock;
   /** By action, oldest first. */
   readonly #awaited = new Map<string, Answer>();
-  readonly #underWay = new Set<Answer>();
+  readonly #underWay = new Set<AnswerReader>();
   readonly #whenNone: (() => void)[] = [];
   #timer: Timer | null = null;
 
@@ -33,8 +35,13 @@ export class Answers {
     return answer;
   }
 
-  finished(answer: Answer): void {
-    this.#awaited.delete(answer.action);
+  /** One that was not awaited. */
+  begun(stream: KeptStream): void {
+    this.#underWay.add(stream);
+  }
+
+  finished(answer: Answer | KeptStream): void {
+    if (answer instanceof Answer) this.#awaited.delete(answer.action);
     this.#underWay.delete(answer);
     if (this.#underWay.size > 0) return;
     for (const told of this.#whenNone.splice(0)) told();

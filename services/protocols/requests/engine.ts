@@ -7,10 +7,12 @@ import type { ActionOutcome } from '../../core/model/trail-entry.ts';
 import type { EngineNews, EngineServices, RequestEngine, StreamIntake } from '../protocol.ts';
 import type { AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
 import { Answer } from './answer.ts';
+import { countedAlone } from './answer-plan.ts';
 import { Answers } from './answers.ts';
 import { bodyFault } from './body.ts';
 import { credentialHeaders } from './credential.ts';
 import { identify } from './identify.ts';
+import { KeptStream } from './kept-stream.ts';
 import type { RefusalContext, RequestLanguage, RoutedRequest } from './language.ts';
 import { maxDeadlineMs } from './limits.ts';
 import { type RequestSession, Sessions } from './sessions.ts';
@@ -81,6 +83,14 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
 
   answerTo(action: string): AnswerReader | null {
     return this.#answers.take(action);
+  }
+
+  streamIn(session: string): AnswerReader | null {
+    const open = this.#sessions.byId(session);
+    if (open === null) return null;
+    const stream = new KeptStream(open, (over) => this.#answers.finished(over));
+    this.#answers.begun(stream);
+    return stream;
   }
 
   get streams(): StreamIntake | null {
@@ -247,7 +257,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const inStream = this.#language.streams?.refusal(refusal, request, intent) ?? null;
     if (inStream === null) return this.#language.refuse(refusal, { ...context, request, intent });
     const said = { ...context.notes, reason: refusal.reason };
-    return { kind: 'pass', ...inStream, answerIsRead: false, notes: said };
+    return { kind: 'pass', ...inStream, reading: 'nothing', notes: said };
   }
 
   async #release(asked: Asked<Target>, action: ActionId, obligations: Obligations): Promise<RequestAnswer> {
@@ -266,18 +276,22 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
     trace?.phase('upstream');
     trace?.sent();
-    const plan = this.#language.answerPlan(request, intent, obligations);
+    const policyPlan = this.#language.answerPlan(request, intent, obligations);
     const { streams } = this.#language;
     if (streams?.carries(intent) === true) {
-      const brought = streams.expect({ request, target, intent, session, action, plan, ended });
-      return { kind: 'pass', ...brought, answerIsRead: false, notes: notes(session, action, request) };
+      const brought = streams.expect({ request, target, intent, session, action, plan: policyPlan, ended });
+      return { kind: 'pass', ...brought, reading: 'nothing', notes: notes(session, action, request) };
     }
+    const isForwardedAsItComes = request.route.kind !== 'whole';
+    const isStream = isForwardedAsItComes || this.#language.asksForStream(request, intent);
+    const plan = policyPlan ?? (isStream ? countedAlone : null);
     if (plan === null) {
       ended({ result: 'forwarded', ...nothingSeen });
     } else {
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },
         unpackers: this.#unpackers,
+        isForwardedAsItComes,
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
         refuse: (refusal) =>
           this.#language.refuse(refusal, { request, notes: notes(session, action, request) }),
@@ -299,7 +313,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
         (name) => !setNames.has(name),
       ),
       set,
-      answerIsRead: plan !== null,
+      reading: isForwardedAsItComes ? 'both-ways' : plan === null ? 'streams' : 'answer',
       notes: notes(session, action, request),
     };
   }

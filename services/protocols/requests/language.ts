@@ -74,7 +74,9 @@ export interface RequestLanguage<Target extends RequestTarget> {
   forwarded(request: RoutedRequest): ForwardedHeaders;
   /** What is done to the answer of a request that is let through; null when the client may have it as it is. */
   answerPlan(request: RoutedRequest, intent: Intent, obligations: Obligations): AnswerPlan | null;
-  /** Null where no request becomes a stream. */
+  /** Whether the answer goes on for as long as client and target like, as far as the request tells. */
+  asksForStream(request: RoutedRequest, intent: Intent): boolean;
+  /** Null where no request becomes a stream that the gateway carries itself. */
   readonly streams: StreamCarrier<Target> | null;
   /** How targets are reached, for whoever has asked for none. */
   readonly whereTargetsAre: string;

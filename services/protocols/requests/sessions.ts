@@ -137,6 +137,12 @@ export class Sessions {
     return session;
   }
 
+  /** One that is open. */
+  byId(id: string): RequestSession | null {
+    for (const session of this.#open.values()) if (session.gate.id === id) return session;
+    return null;
+  }
+
   /** Another process has ended a session for good. */
   revokedElsewhere(key: string): void {
     this.#revoke(key, revokedDeny('the session was ended by an operator.'));

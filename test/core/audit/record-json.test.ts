@@ -24,17 +24,33 @@ const actions: fc.Arbitrary<SingleEntry> = fc
   })
   .map(({ number, ...changes }) => ({ ...action(number), ...changes }));
 
-const end: fc.Arbitrary<ActionEnded> = fc.record({
-  kind: fc.constant('action-ended'),
-  action: fc.constant(actionId('a_one.1')),
-  session: fc.constant(sessionId('s_one')),
-  result: fc.constantFrom('completed', 'failed', 'rolled-back', 'cut-off', 'unknown'),
-  rows: fc.nat(),
-  bytes: fc.nat(),
-  maskedValues: fc.nat(),
-  errorCode: fc.constantFrom(null, '42P01', '"'),
-  durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
-});
+const end: fc.Arbitrary<ActionEnded> = fc.record(
+  {
+    kind: fc.constant('action-ended'),
+    action: fc.constant(actionId('a_one.1')),
+    session: fc.constant(sessionId('s_one')),
+    result: fc.constantFrom('completed', 'failed', 'rolled-back', 'cut-off', 'unknown'),
+    rows: fc.nat(),
+    bytes: fc.nat(),
+    bytesReceived: fc.nat(),
+    maskedValues: fc.nat(),
+    errorCode: fc.constantFrom(null, '42P01', '"'),
+    durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+  },
+  {
+    requiredKeys: [
+      'kind',
+      'action',
+      'session',
+      'result',
+      'rows',
+      'bytes',
+      'maskedValues',
+      'errorCode',
+      'durationMs',
+    ],
+  },
+);
 
 const ends: fc.Arbitrary<ChainEntry> = fc.record({
   kind: fc.constant('actions-ended'),

@@ -1,0 +1,203 @@
+/** Streams that nobody masks or records: they are counted, and end with their session, through a real Envoy. */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { envoyBinary } from '../servers/envoy.ts';
+import { HttpGateway } from './http-gateway.ts';
+
+const policy = `\
+policies:
+  - name: agents
+    targets: [billing]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: all, effects: [get, post, put, websocket], paths: ['/**'], outcome: allow}
+`;
+const config = ['console: {operators: [{groups: [sre]}], auditors: [{groups: [oncall]}]}'];
+
+let answering: RequestListener = (_, response) => response.end();
+/** Sends back in a WebSocket what it gets, in upper case. */
+const server = createServer((request, response) => answering(request, response));
+server.on('upgrade', (_, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  socket.on('data', (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
+  socket.on('end', () => socket.end());
+  socket.on('error', () => socket.destroy());
+});
+
+let gateway: HttpGateway;
+beforeAll(async () => {
+  await envoyBinary();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo; // as: it listens on TCP
+  gateway = await HttpGateway.start({
+    policy,
+    config,
+    url: `http://127.0.0.1:${port}`,
+    target: ['streams: ["/upload/**"]'],
+  });
+}, 600_000);
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  server.closeAllConnections();
+  server.close();
+});
+
+const lastAction = async () => (await gateway.trail('action')).at(-1);
+
+async function killLast(): Promise<void> {
+  const session = String((await lastAction())?.['session']);
+  const { status } = await gateway.cli(['sessions', 'kill', session, '--reason', 'enough'], 'sam', ['sre']);
+  expect(status).toBe(0);
+}
+
+/** How the last action ended, which stands in the trail a little after it has. */
+async function lastEnd(): Promise<unknown> {
+  for (;;) {
+    const action = (await lastAction())?.['action'];
+    const end = (await gateway.trail('action-ended')).find((record) => record['action'] === action);
+    if (end !== undefined) return end;
+  }
+}
+
+/** An answer that the test writes as it goes along. */
+async function stream(
+  type: string,
+  init: RequestInit = {},
+): Promise<{ readonly answer: Response; readonly at: ServerResponse }> {
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+  answering = (_, response) => {
+    response.writeHead(200, { 'content-type': type });
+    response.flushHeaders();
+    resolve(response);
+  };
+  const answer = gateway.fetch('/stream', init);
+  return { at: await promise, answer: await answer };
+}
+
+const part = async (reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<string> =>
+  Buffer.from((await reader?.read())?.value ?? '').toString();
+
+describe('an answer that nobody reads', () => {
+  test.each<[string, string, RequestInit]>([
+    ['events that were asked for', 'text/event-stream', { headers: { accept: 'text/event-stream' } }],
+    ['events that come unasked', 'text/event-stream; charset=utf-8', { method: 'POST', body: '{}' }],
+    ['lines of JSON', 'application/x-ndjson', {}],
+    ['parts', 'multipart/x-mixed-replace; boundary=x', {}],
+  ])('%s: goes on as it comes, and ends with its session', async (_, type, init) => {
+    const { answer, at } = await stream(type, init);
+    const reader = answer.body?.getReader();
+    for (const text of ['data: 123-45-6789\n\n', 'data: two\n\n']) {
+      at.write(text);
+      expect(await part(reader)).toBe(text);
+    }
+    const closed = once(at, 'close');
+    await killLast();
+    await expect(reader?.read()).rejects.toThrow();
+    await closed;
+  });
+
+  test('that ends by itself comes whole, with its headers', async () => {
+    const { answer, at } = await stream('text/event-stream', { method: 'POST', body: '{}' });
+    at.end('data: x\n\n');
+    expect(await answer.text()).toBe('data: x\n\n');
+    expect(await lastEnd()).toMatchObject({ result: 'forwarded' });
+  });
+
+  test('that was asked for as events is counted in the trail', async () => {
+    const { answer, at } = await stream('text/event-stream', { headers: { accept: 'text/event-stream' } });
+    at.end('data: x\n\n');
+    expect(await answer.text()).toBe('data: x\n\n');
+    expect(await lastEnd()).toMatchObject({ result: 'completed', bytes: 9 });
+  });
+
+  test('of another type goes on without us', async () => {
+    const { answer, at } = await stream('application/octet-stream');
+    at.write('x');
+    const reader = answer.body?.getReader();
+    expect(await part(reader)).toBe('x');
+    await killLast();
+    at.end('y');
+    expect(await part(reader)).toBe('y');
+  });
+});
+
+/** A connection, and all that came back until `until` did. */
+async function heard(bytes: string, until: RegExp): Promise<{ socket: Socket; text: string }> {
+  const socket = connect(gateway.port, '127.0.0.1');
+  socket.setEncoding('latin1');
+  socket.write(bytes, 'latin1');
+  let text = '';
+  for await (const piece of socket.iterator({ destroyOnReturn: false })) {
+    text += piece;
+    if (until.test(text)) break;
+  }
+  return { socket, text };
+}
+
+describe('a WebSocket', () => {
+  const open = async (): Promise<Socket> => {
+    const { socket, text } = await heard(
+      `GET /t/billing/live HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer ${gateway.issuer.mint()}\r\n` +
+        'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+      /\r\n\r\n/,
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 101/);
+    return socket;
+  };
+  const echoed = async (socket: Socket, text: string): Promise<string> => {
+    socket.write(text);
+    let back = '';
+    while (back.length < text.length) back += (await once(socket, 'data'))[0];
+    return back;
+  };
+
+  test('ends when its session is ended', async () => {
+    const socket = await open();
+    expect(await echoed(socket, 'hello')).toBe('HELLO');
+    const closed = once(socket, 'close');
+    await killLast();
+    await closed;
+    expect(await lastEnd()).toMatchObject({ result: 'cut-off', bytes: 5, bytesReceived: 5 });
+  });
+
+  test('is counted both ways in the trail when it has ended', async () => {
+    const socket = await open();
+    expect(await echoed(socket, 'hello')).toBe('HELLO');
+    const large = 'x'.repeat(300_000);
+    expect(await echoed(socket, large)).toBe(large.toUpperCase());
+    socket.end();
+    socket.resume();
+    expect(await lastEnd()).toMatchObject({ result: 'completed', bytes: 300_005, bytesReceived: 300_005 });
+  });
+});
+
+test('an upload ends with its session before anything was answered', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let got = 0;
+  answering = (request) => {
+    request.on('data', (chunk: Buffer) => {
+      got += chunk.length;
+    });
+    request.on('error', () => resolve());
+    request.on('close', () => resolve());
+  };
+  const socket = connect(gateway.port, '127.0.0.1');
+  socket.write(
+    `PUT /t/billing/upload/x HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer ${gateway.issuer.mint()}\r\n` +
+      'Content-Length: 1000000\r\n\r\n' +
+      'x'.repeat(1_000),
+  );
+  socket.on('error', () => undefined);
+  socket.resume();
+  while (got < 1_000) await new Promise(setImmediate);
+  const closed = once(socket, 'close');
+  await killLast();
+  await promise;
+  socket.destroy();
+  await closed;
+  expect(await lastEnd()).toMatchObject({ result: 'cut-off', bytes: 0, bytesReceived: 1_000 });
+});
