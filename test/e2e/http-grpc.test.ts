@@ -62,6 +62,7 @@ beforeAll(async () => {
       'streams: [/test.Echo/Collect, /test.Echo/Talk]',
       'credential: {bearer: env:TARGET_TOKEN}',
     ],
+    config: ['console: {operators: [{groups: [sre]}], auditors: [{groups: [oncall]}]}'],
   });
   const Echo = makeGenericClientConstructor(echoService, 'Echo');
   // as: made of echoService, whose methods EchoClient lists
@@ -131,6 +132,25 @@ describe('a call that a rule allows', () => {
     }
     expect(heard).toEqual(['ONE', 'TWO', 'THREE']);
   });
+});
+
+test('a conversation ends when its session is ended, and is counted both ways', async () => {
+  const stream = client.talk(metadata());
+  stream.write(Buffer.from('one'));
+  const [answer] = await once(stream, 'data');
+  expect(String(answer)).toBe('ONE');
+  const action = (await gateway.trail('action')).at(-1);
+  const failed = once(stream, 'error');
+  const { status: killed } = await gateway.cli(
+    ['sessions', 'kill', String(action?.['session']), '--reason', 'enough'],
+    'sam',
+    ['sre'],
+  );
+  expect(killed).toBe(0);
+  await failed;
+  const end = (await gateway.trail('action-ended')).find((each) => each['action'] === action?.['action']);
+  // Five bytes stand before each message.
+  expect(end).toMatchObject({ result: 'cut-off', bytes: 8, bytesReceived: 8 });
 });
 
 describe('a call that is refused', () => {

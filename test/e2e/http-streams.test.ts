@@ -201,3 +201,33 @@ test('an upload ends with its session before anything was answered', async () =>
   await closed;
   expect(await lastEnd()).toMatchObject({ result: 'cut-off', bytes: 0, bytesReceived: 1_000 });
 });
+
+test('streams end when the grace of their token does', async () => {
+  const { port } = server.address() as AddressInfo; // as: it listens on TCP
+  await using other = await HttpGateway.start({
+    policy,
+    config,
+    url: `http://127.0.0.1:${port}`,
+    identity: ['credentialGrace: 1s'],
+    target: [],
+  });
+  const authorization = `Bearer ${other.issuer.mint({ exp: Math.floor(Date.now() / 1000) + 4 })}`;
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+  answering = (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: x\n\n');
+    resolve(response);
+  };
+  const waits = fetch(other.url('/t/billing/stream'), { headers: { authorization } });
+  const socket = connect(other.port, '127.0.0.1');
+  socket.write(
+    `GET /t/billing/live HTTP/1.1\r\nHost: gw.example\r\nAuthorization: ${authorization}\r\n` +
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  );
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 101/);
+  const closed = once(socket.resume(), 'close');
+  const gone = once(await promise, 'close');
+  await expect((await waits).text()).rejects.toThrow();
+  await Promise.all([closed, gone]);
+}, 60_000);

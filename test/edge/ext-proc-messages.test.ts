@@ -5,6 +5,9 @@ import {
   headChanged,
   ownAnswer,
   readProcessingRequest,
+  requestBodyPart,
+  requestHeadUnchanged,
+  requestTrailersUnchanged,
   trailersChanged,
 } from '../../services/edge/ext-proc/messages.ts';
 import { serviceDefinition } from '../../services/edge/protos.ts';
@@ -36,7 +39,8 @@ describe('what Envoy sends', () => {
         fc.string(),
         fc.string({ minLength: 1 }),
         fc.integer({ min: 100, max: 599 }),
-        (list, isEnd, action, details, status) => {
+        fc.constantFrom('answer-1', 'streams-1', 'both-ways-1', ''),
+        (list, isEnd, action, details, status, reader) => {
           const bytes = encoded({
             responseHeaders: {
               headers: mapOf([{ name: ':status', value: String(status) }, ...list]),
@@ -51,6 +55,7 @@ describe('what Envoy sends', () => {
                     fields: {
                       session: { stringValue: 's' },
                       action: { stringValue: action },
+                      reader: { stringValue: reader },
                       count: { numberValue: 1 },
                     },
                   },
@@ -67,7 +72,7 @@ describe('what Envoy sends', () => {
           expect(readProcessingRequest(bytes)).toEqual({
             kind: 'head',
             head: { status, headers: list, hasBody: !isEnd },
-            action,
+            exchange: { action, session: 's', isKept: reader.startsWith('streams-') },
             codeDetails: details,
           });
         },
@@ -79,7 +84,7 @@ describe('what Envoy sends', () => {
     expect(readProcessingRequest(encoded({ responseHeaders: {} }))).toEqual({
       kind: 'head',
       head: { status: 0, headers: [], hasBody: true },
-      action: null,
+      exchange: { action: null, session: null, isKept: false },
       codeDetails: null,
     });
     expect(readProcessingRequest(Buffer.alloc(0))).toEqual({ kind: 'other' });
@@ -93,6 +98,42 @@ describe('what Envoy sends', () => {
         const trailers = encoded({ responseTrailers: { trailers: mapOf(list) } });
         expect(readProcessingRequest(trailers)).toEqual({ kind: 'trailers', headers: list });
       }),
+    );
+  });
+
+  test('what the client sends, where both sides are read', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 70_000 }),
+        fc.boolean(),
+        headers,
+        fc.string(),
+        (body, isLast, list, session) => {
+          const head = encoded({
+            requestHeaders: { headers: mapOf(list), endOfStream: isLast },
+            metadataContext: {
+              filterMetadata: [
+                {
+                  key: 'envoy.filters.http.ext_authz',
+                  value: { fields: { session: { stringValue: session } } },
+                },
+              ],
+            },
+          });
+          expect(readProcessingRequest(head)).toEqual({
+            kind: 'request-head',
+            exchange: { action: null, session, isKept: false },
+          });
+          const part = encoded({ requestBody: { body: Buffer.from(body), endOfStream: isLast } });
+          expect(readProcessingRequest(part)).toEqual({
+            kind: 'request-body',
+            body: Buffer.from(body),
+            isLast,
+          });
+          const trailers = encoded({ requestTrailers: { trailers: mapOf(list) } });
+          expect(readProcessingRequest(trailers)).toEqual({ kind: 'request-trailers' });
+        },
+      ),
     );
   });
 
@@ -166,8 +207,18 @@ describe('what Envoy is told', () => {
             response: { bodyMutation: { streamedResponse: { body: Buffer.from(body), endOfStream } } },
           },
         });
+        expect(decoded(requestBodyPart(Buffer.from(body), endOfStream))).toEqual({
+          requestBody: {
+            response: { bodyMutation: { streamedResponse: { body: Buffer.from(body), endOfStream } } },
+          },
+        });
       }),
     );
+  });
+
+  test('that heads and trailers of requests go on as they are', () => {
+    expect(decoded(requestHeadUnchanged)).toEqual({ requestHeaders: { response: { headerMutation: {} } } });
+    expect(decoded(requestTrailersUnchanged)).toEqual({ requestTrailers: { headerMutation: {} } });
   });
 
   test('an answer of our own', () => {

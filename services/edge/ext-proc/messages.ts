@@ -13,7 +13,7 @@ export interface Exchange {
 }
 
 export type ProcessingRequest =
-  | { readonly kind: 'request-head'; readonly exchange: Exchange; readonly hasBody: boolean }
+  | { readonly kind: 'request-head'; readonly exchange: Exchange }
   | { readonly kind: 'request-body'; readonly body: Buffer; readonly isLast: boolean }
   | { readonly kind: 'request-trailers' }
   | {
@@ -32,11 +32,11 @@ export type ProcessingRequest =
 export function readProcessingRequest(bytes: Buffer): ProcessingRequest {
   const reader = new WireReader(bytes);
   let head: AnswerHead | null = null;
-  let requestHead: AnswerHead | null = null;
+  let isRequest = false;
   let exchange: Exchange = { action: null, session: null, isKept: false };
   let codeDetails: string | null = null;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 2) requestHead = readHead(reader.message());
+    if (field === 2) isRequest = true;
     else if (field === 3) head = readHead(reader.message());
     else if (field === 4) return { kind: 'request-body', ...readBody(reader.message()) };
     else if (field === 5) return { kind: 'body', ...readBody(reader.message()) };
@@ -47,9 +47,7 @@ export function readProcessingRequest(bytes: Buffer): ProcessingRequest {
       codeDetails = structEntry(reader.message(), () => true)?.get('response.code_details') ?? codeDetails;
   }
   if (head !== null) return { kind: 'head', head, exchange, codeDetails };
-  return requestHead === null
-    ? { kind: 'other' }
-    : { kind: 'request-head', exchange, hasBody: requestHead.hasBody };
+  return isRequest ? { kind: 'request-head', exchange } : { kind: 'other' };
 }
 
 function readHead(reader: WireReader): AnswerHead {
