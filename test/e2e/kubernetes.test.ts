@@ -133,6 +133,17 @@ describe('kubectl', () => {
     await watch.finished;
   });
 
+  test('watches end when their session is ended', async () => {
+    const watch = await gateway.startKubectl(['get', 'cm', '--watch', '-o', 'name'], { input: '' });
+    await watch.until(/configmap\/settings/);
+    const listed = await gateway.cli(['sessions', 'ls', '--json'], 'sam', ['sre']);
+    const sessions: readonly { readonly id: string }[] = JSON.parse(listed.stdout);
+    for (const { id } of sessions) {
+      await gateway.cli(['sessions', 'kill', id, '--reason', 'enough'], 'sam', ['sre']);
+    }
+    await watch.finished;
+  });
+
   test('creates, applies on both sides, patches, scales, edits labels', async () => {
     expect(await kubectl('create', 'configmap', 'made', '--from-literal=a=b')).toMatchObject({
       status: 0,
