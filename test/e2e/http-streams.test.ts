@@ -175,6 +175,17 @@ describe('a WebSocket', () => {
   });
 });
 
+test('an upload of a known length keeps it', async () => {
+  let length: string | undefined;
+  answering = (request, response) => {
+    length = request.headers['content-length'];
+    request.resume().on('end', () => response.end());
+  };
+  expect((await gateway.fetch('/upload/x', { method: 'PUT', body: 'hello' })).status).toBe(200);
+  expect(length).toBe('5');
+  expect(await lastEnd()).toMatchObject({ result: 'forwarded' });
+});
+
 test('an upload ends with its session before anything was answered', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let got = 0;
@@ -188,7 +199,7 @@ test('an upload ends with its session before anything was answered', async () =>
   const socket = connect(gateway.port, '127.0.0.1');
   socket.write(
     `PUT /t/billing/upload/x HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer ${gateway.issuer.mint()}\r\n` +
-      'Content-Length: 1000000\r\n\r\n' +
+      'Transfer-Encoding: chunked\r\n\r\n3e8\r\n' +
       'x'.repeat(1_000),
   );
   socket.on('error', () => undefined);

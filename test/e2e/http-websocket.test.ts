@@ -107,7 +107,7 @@ describe('a WebSocket', () => {
     expect(answer).toBe('HELLO');
     socket.destroy();
     expect((await gateway.trail('action')).at(-1)).toMatchObject({ effects: ['websocket /api/v2/live'] });
-    // Envoy's log has the bytes of both directions, under the action's id.
+    // Envoy's log has the bytes of both directions, under the action's id, as the trail does.
     await gateway.up.untilError(
       /"bytesReceived":5,"bytesSent":5,[^\n]*"path":"\/api\/v2\/live"[^\n]*"status":101/,
     );

@@ -17,7 +17,7 @@ export interface ActionOutcome {
   readonly result: 'completed' | 'failed' | 'rolled-back' | 'cut-off' | 'unknown' | 'forwarded';
   readonly rows: number;
   readonly bytes: number;
-  /** What the client has sent behind the head of its request, where that was forwarded as it came: in a WebSocket, in an upload. */
+  /** What the client has sent behind the head of its request, where that had no end that was known: in a WebSocket, say. */
   readonly bytesReceived?: number;
   readonly maskedValues: number;
   /** The protocol's own code for a failure (SQLSTATE, HTTP status); null when it completed. */

@@ -31,8 +31,8 @@ export interface AnswerParts {
   /** Media types that pass although nothing can be masked in them. */
   readonly passesUnmasked: (type: string) => boolean;
   readonly unpackers: Unpackers;
-  /** What the client sends is counted here too. */
-  readonly isForwardedAsItComes: boolean;
+  /** What the client sends passes by here too. */
+  readonly isBothWays: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** A refusal in the protocol's own form. */
@@ -214,7 +214,7 @@ export class Answer implements AnswerReader {
       result,
       rows: 0,
       bytes: this.#bytes,
-      ...(this.#parts.isForwardedAsItComes ? { bytesReceived: this.#sentBytes } : {}),
+      ...(this.#parts.isBothWays ? { bytesReceived: this.#sentBytes } : {}),
       maskedValues: this.#maskedHeaders + (this.#masker?.count ?? 0),
       errorCode: this.#status >= 400 ? String(this.#status) : null,
       durationMs: clock.monotonicMs() - startedAtMs,

@@ -282,8 +282,8 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const brought = streams.expect({ request, target, intent, session, action, plan: policyPlan, ended });
       return { kind: 'pass', ...brought, reading: 'nothing', notes: notes(session, action, request) };
     }
-    const isForwardedAsItComes = request.route.kind !== 'whole';
-    const isStream = isForwardedAsItComes || this.#language.asksForStream(request, intent);
+    const isBothWays = hasNoEnd(request);
+    const isStream = isBothWays || this.#language.asksForStream(request, intent);
     const plan = policyPlan ?? (isStream ? countedAlone : null);
     if (plan === null) {
       ended({ result: 'forwarded', ...nothingSeen });
@@ -291,7 +291,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },
         unpackers: this.#unpackers,
-        isForwardedAsItComes,
+        isBothWays,
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
         refuse: (refusal) =>
           this.#language.refuse(refusal, { request, notes: notes(session, action, request) }),
@@ -313,7 +313,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
         (name) => !setNames.has(name),
       ),
       set,
-      reading: isForwardedAsItComes ? 'both-ways' : plan === null ? 'streams' : 'answer',
+      reading: isBothWays ? 'both-ways' : plan === null ? 'streams' : 'answer',
       notes: notes(session, action, request),
     };
   }
@@ -333,6 +333,11 @@ const partial: ReadonlySet<string> = new Set(['range', 'if-range', 'if-none-matc
 const partialNames = ({ headers }: RoutedRequest): readonly string[] => [
   ...new Set(headers.map(({ name }) => name).filter((name) => partial.has(name))),
 ];
+
+/** What its client sends has no end that is known. An upload that has one keeps its length, which passing by here would take off. */
+const hasNoEnd = ({ route, headers }: RoutedRequest): boolean =>
+  route.kind === 'upgrade' ||
+  (route.kind === 'streamed' && !headers.some(({ name }) => name === 'content-length'));
 
 const recorded = ({ gate }: RequestSession): Promise<boolean> =>
   new Promise((resolve) => {
