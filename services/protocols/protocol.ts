@@ -50,6 +50,8 @@ export interface PolicyWords {
    * compute nothing. Infinite where they are used in any other way, so that nobody can count what it tells.
    */
   guesses(masks: readonly Mask[], effect: Effect): number;
+  /** Whether what this effect returns holds a value that was computed from one of the mask's fields. */
+  returnsDerived(mask: Mask, effect: Effect): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */

@@ -13,6 +13,7 @@ export const reasons = [
   'too-large',
   'unsupported',
   'masked-field-in-condition',
+  'masked-field-derived',
   'limit-exceeded',
   'hold-open',
   'hold-rejected',
@@ -52,6 +53,9 @@ export const ruleText = (rule: RuleRef): string => `${rule.policy}/${rule.rule}`
 export const conditionTreatments = ['deny', 'equality', 'allow'] as const;
 export type ConditionTreatment = (typeof conditionTreatments)[number];
 
+export const derivedTreatments = ['mask', 'refuse'] as const;
+export type DerivedTreatment = (typeof derivedTreatments)[number];
+
 /** Which values to hide and how; `fields` and `detect` are the policy's own words, read by the protocol's masker. */
 export interface Mask {
   readonly policy: PolicyName;
@@ -62,6 +66,8 @@ export interface Mask {
   /** The transform's name: `full`, `last4`, `email`, `hash`, `null`, ... (core/masking/transform-names.ts) */
   readonly transform: string;
   readonly inConditions: ConditionTreatment;
+  /** What becomes of a value that is computed from a masked one: it is masked whole, or the action is refused. */
+  readonly derived: DerivedTreatment;
 }
 
 /** Limits that a policy sets; `null` is no limit of the policy's (the engine's own limits stand). */

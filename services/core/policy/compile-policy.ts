@@ -201,6 +201,7 @@ export class PolicyCompiler {
         detect: parsed.data.detect ?? [],
         transform: parsed.data.with,
         inConditions: parsed.data.inConditions ?? 'equality',
+        derived: parsed.data.derived ?? 'mask',
       });
     }
     return broken ? null : masks;

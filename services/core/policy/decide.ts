@@ -22,7 +22,7 @@ export type UnitOutcome =
   | { readonly kind: 'allow'; readonly rule: AllowRule }
   | { readonly kind: 'hold'; readonly rules: readonly HoldRule[] }
   | { readonly kind: 'denied-by-rule'; readonly rule: DenyRule }
-  | { readonly kind: 'masked-field-in-condition'; readonly masked: refusals.MaskedUse }
+  | { readonly kind: 'masked-field'; readonly masked: refusals.MaskedUse }
   | { readonly kind: 'no-rule' };
 
 /** Whether a rule's dynamic conditions are met. */
@@ -62,7 +62,7 @@ export function unitOutcome(unit: Unit, met: Met): UnitOutcome {
         break;
     }
   }
-  if (unit.masked !== null) return { kind: 'masked-field-in-condition', masked: unit.masked };
+  if (unit.masked !== null) return { kind: 'masked-field', masked: unit.masked };
   if (sureHold || (allow !== null && holds.length > 0)) return { kind: 'hold', rules: holds };
   return allow === null ? { kind: 'no-rule' } : { kind: 'allow', rule: allow };
 }
@@ -88,8 +88,8 @@ function refusalOf(
       return null;
     case 'denied-by-rule':
       return refusals.deniedByRule(context, outcome.rule, unit.text);
-    case 'masked-field-in-condition':
-      return refusals.maskedFieldInCondition(context, unit.text, outcome.masked);
+    case 'masked-field':
+      return refusals.maskedField(context, unit.text, outcome.masked);
     case 'no-rule':
       return unit.kind === 'opaque'
         ? refusals.opaque(
@@ -106,7 +106,7 @@ function refusalOf(
  * Of several refusals the one that says most: a rule's own words, then a mask's, then what was not understood (a name that is
  * not there, mostly a typing error), then that there is no rule.
  */
-const refusalRank = { 'denied-by-rule': 0, 'masked-field-in-condition': 1, 'no-rule': 3 } as const;
+const refusalRank = { 'denied-by-rule': 0, 'masked-field': 1, 'no-rule': 3 } as const;
 const opaqueRank = 2;
 
 const first = <Of extends Rule>(rules: readonly Of[]): Of | undefined =>

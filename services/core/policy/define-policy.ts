@@ -5,7 +5,7 @@
  */
 import { getCallSites } from 'node:util';
 import type { z } from 'zod';
-import type { ConditionTreatment } from '../model/decision.ts';
+import type { ConditionTreatment, DerivedTreatment } from '../model/decision.ts';
 import type { PrincipalPattern } from '../model/principal-pattern.ts';
 
 /** The words that a policy may use, as types. */
@@ -106,6 +106,8 @@ export interface Mask<W extends Words = AnyWords> {
   readonly with: W['transforms'];
   /** Whether a masked field may choose rows; `equality` when left out. */
   readonly inConditions?: ConditionTreatment;
+  /** What becomes of values that are computed from a masked field; `mask` when left out. */
+  readonly derived?: DerivedTreatment;
 }
 
 export interface Policy<W extends Words = AnyWords> {

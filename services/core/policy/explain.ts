@@ -147,7 +147,7 @@ function decidersOf(outcome: UnitOutcome): readonly Rule[] {
       return [outcome.rule];
     case 'hold':
       return outcome.rules;
-    case 'masked-field-in-condition':
+    case 'masked-field':
     case 'no-rule':
       return [];
   }
@@ -161,8 +161,9 @@ function reasonOf(unit: Unit, outcome: UnitOutcome): Reason | null {
     case 'no-rule':
       return unit.kind === 'opaque' ? 'opaque' : 'no-rule';
     case 'denied-by-rule':
-    case 'masked-field-in-condition':
       return outcome.kind;
+    case 'masked-field':
+      return outcome.masked.reason;
   }
 }
 
@@ -194,8 +195,10 @@ function beatenBy(outcome: UnitOutcome): string {
   switch (outcome.kind) {
     case 'denied-by-rule':
       return `rule ${ruleText(outcome.rule.ref)} denies, and deny beats all`;
-    case 'masked-field-in-condition':
-      return `the effect chooses by the masked field ${outcome.masked.field}, and that is always denied`;
+    case 'masked-field':
+      return outcome.masked.reason === 'masked-field-derived'
+        ? `the effect returns what is computed from the masked field ${outcome.masked.field}, and that is always denied`
+        : `the effect chooses by the masked field ${outcome.masked.field}, and that is always denied`;
     case 'hold':
       return `rule ${outcome.rules.map((rule) => ruleText(rule.ref)).join(', ')} holds, and hold beats allow`;
     case 'allow':

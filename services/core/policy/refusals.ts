@@ -3,6 +3,7 @@ import type { Unacceptable } from '../model/action.ts';
 import {
   type ConditionTreatment,
   type Deny,
+  type Mask,
   type Reason,
   type RuleRef,
   ruleText,
@@ -93,10 +94,10 @@ export const opaque = (context: RefusalContext, why: string, near: readonly Rule
 
 /** A masked field that an effect uses in another way than its mask lets it. */
 export interface MaskedUse {
+  readonly reason: 'masked-field-in-condition' | 'masked-field-derived';
   /** The mask's pattern. */
   readonly field: string;
-  readonly policy: string;
-  readonly inConditions: ConditionTreatment;
+  readonly mask: Mask;
 }
 
 const insteadOfCondition = (field: string, inConditions: ConditionTreatment): string =>
@@ -105,10 +106,27 @@ const insteadOfCondition = (field: string, inConditions: ConditionTreatment): st
       'and choose by other fields. '
     : `Use ${field} only as a plain output, where it comes back masked, and choose by other fields. `;
 
-export const maskedFieldInCondition = (
+export const maskedField = (
   context: RefusalContext,
   what: string,
-  { field, policy, inConditions }: MaskedUse,
+  { reason, field, mask }: MaskedUse,
+): Deny =>
+  reason === 'masked-field-derived'
+    ? derivedFromMasked(context, what, field, mask)
+    : maskedFieldInCondition(context, what, field, mask);
+
+const derivedFromMasked = (context: RefusalContext, what: string, field: string, { policy }: Mask): Deny =>
+  deny(
+    'masked-field-derived',
+    `Refused: ${shown(what)} on ${context.target} returns what is computed from ${field}, which policy ${policy} masks.`,
+    `Ask for ${field} as it is, where it comes back masked, and compute nothing from it.`,
+  );
+
+const maskedFieldInCondition = (
+  context: RefusalContext,
+  what: string,
+  field: string,
+  { policy, inConditions }: Mask,
 ): Deny =>
   deny(
     'masked-field-in-condition',

@@ -1,6 +1,6 @@
 /** How a policy is written: the same for YAML, for TypeScript's plain result, and for an editor's JSON Schema. */
 import { z } from 'zod';
-import { conditionTreatments, ruleOutcomes } from '../model/decision.ts';
+import { conditionTreatments, derivedTreatments, ruleOutcomes } from '../model/decision.ts';
 import { principalKinds } from '../model/principal.ts';
 import { durationText } from '../model/quantity.ts';
 import { listenersSchema, sourcesSchema } from './conditions/origin.ts';
@@ -108,6 +108,7 @@ const maskShape = {
     .union([z.string(), z.null()], { error: 'must be the name of a transform' })
     .transform((transform) => transform ?? 'null'),
   inConditions: word('a way to treat conditions', conditionTreatments).exactOptional(),
+  derived: word('a way to treat what is computed', derivedTreatments).exactOptional(),
 };
 export const maskSchema = strict(maskShape);
 export type MaskSource = z.output<typeof maskSchema>;

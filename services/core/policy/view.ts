@@ -84,7 +84,12 @@ function mostLenient(rule: Rule, circumstances: Circumstances): Truth {
   return truth === unknown ? truthOf(rule.outcome !== 'deny') : truth;
 }
 
-function isRefused(words: ProtocolWords, mask: Mask, effect: Effect): boolean {
+function refusedUse(words: ProtocolWords, mask: Mask, effect: Effect): MaskedUse['reason'] | null {
+  if (choosesTooMuch(words, mask, effect)) return 'masked-field-in-condition';
+  return mask.derived === 'refuse' && words.returnsDerived(mask, effect) ? 'masked-field-derived' : null;
+}
+
+function choosesTooMuch(words: ProtocolWords, mask: Mask, effect: Effect): boolean {
   switch (mask.inConditions) {
     case 'allow':
       return false;
@@ -226,12 +231,13 @@ export class RuleView implements PolicyView, DecisionContext {
   #maskedUse(effect: Effect): MaskedUse | null {
     const { words } = this.#parts;
     for (const mask of this.obligations.masks) {
-      if (words === null || !isRefused(words, mask, effect)) continue;
+      const reason = words === null ? null : refusedUse(words, mask, effect);
+      if (words === null || reason === null) continue;
       // The protocol says only that a field of the mask is used; asked field by field, it says which.
-      const field = mask.fields.find((each) =>
-        isRefused(words, { ...mask, fields: [each], detect: [] }, effect),
+      const field = mask.fields.find(
+        (each) => refusedUse(words, { ...mask, fields: [each], detect: [] }, effect) === reason,
       );
-      return { field: field ?? 'a masked field', policy: mask.policy, inConditions: mask.inConditions };
+      return { reason, field: field ?? 'a masked field', mask };
     }
     return null;
   }

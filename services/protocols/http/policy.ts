@@ -151,6 +151,7 @@ export const httpPolicy: PolicyWords = {
   >,
   // What an API does with a field that a request names, nobody here knows: no use of it can be counted.
   guesses: (masks, effect) => (masks.some((mask) => usesMaskedField(mask, asHttp(effect))) ? Infinity : 0),
+  returnsDerived: () => false,
   fieldProblem: (pattern) => {
     const field = parseField(pattern);
     return 'fault' in field ? field.fault : null;

@@ -213,6 +213,7 @@ export const kubernetesPolicy: PolicyWords = {
     commands,
   } satisfies Readonly<Record<keyof KubernetesConditions, EffectCondition>>,
   guesses: (masks, effect) => (masks.some((mask) => readsMasked(mask, asKubernetes(effect))) ? Infinity : 0),
+  returnsDerived: () => false,
   fieldProblem: (pattern) => {
     const field = parseMaskField(pattern);
     return 'fault' in field ? field.fault : null;

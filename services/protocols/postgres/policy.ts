@@ -229,6 +229,8 @@ export const postgresPolicy: PolicyWords = {
     if (conditionColumns.some(isMasked)) return Infinity;
     return guesses.reduce((sum, { columns, values }) => (columns.some(isMasked) ? sum + values : sum), 0);
   },
+  returnsDerived: (mask, effect) =>
+    asPostgres(effect).derivedColumns.some((column) => isMaskedColumn(mask, column)),
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
   readsAnswers: true,
   countsRows: true,

@@ -24,6 +24,7 @@ export const sqlEffect = (verb: string, resource = '', changes: Partial<SqlEffec
   relation: verb === 'call' || resource === '' ? null : resource,
   conditionColumns: [],
   guessedColumns: [],
+  derivedColumns: [],
   function: verb === 'call' ? resource : null,
   ...changes,
 });

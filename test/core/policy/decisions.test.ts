@@ -309,8 +309,22 @@ policies:
         transform: 'email',
         inConditions: 'equality',
       },
-      { policy: 'one', fields: ['app.users.city'], detect: [], transform: 'full', inConditions: 'allow' },
-      { policy: 'two', fields: [], detect: ['card'], transform: 'last4', inConditions: 'equality' },
+      {
+        policy: 'one',
+        fields: ['app.users.city'],
+        detect: [],
+        transform: 'full',
+        inConditions: 'allow',
+        derived: 'mask',
+      },
+      {
+        policy: 'two',
+        fields: [],
+        detect: ['card'],
+        transform: 'last4',
+        inConditions: 'equality',
+        derived: 'mask',
+      },
     ]);
   });
 
@@ -363,6 +377,23 @@ policies:
     const columns = { guessedColumns: ['app.users.email'], conditionColumns: ['app.users.email'] };
     const decision = view.decide(action([sqlEffect('select', 'app.users', columns)]), circumstances());
     expect(said(decision)).toBe('deny masked-field-in-condition');
+  });
+
+  test.each([
+    ['mask', 'allow one/all'],
+    ['refuse', 'deny masked-field-derived'],
+  ])('what is computed from a masked field, with derived: %s', (derived, expected) => {
+    const changed = file.replace('with: email}', `with: email, derived: ${derived}}`);
+    const effect = sqlEffect('select', 'app.users', { derivedColumns: ['app.users.email'] });
+    const decided = policiesOf(changed)
+      .view(agent, shop)
+      .decide(action([effect]), circumstances());
+    expect(said(decided)).toBe(expected);
+    if (derived === 'refuse') {
+      expect(decided).toMatchObject({
+        message: expect.stringContaining('computed from app.users.email, which'),
+      });
+    }
   });
 
   test('the refusal names the field', () => {

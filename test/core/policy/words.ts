@@ -12,6 +12,7 @@ export interface SqlEffect extends Effect {
   readonly conditionColumns: readonly string[];
   /** One for each value that a column is compared with. */
   readonly guessedColumns: readonly string[];
+  readonly derivedColumns: readonly string[];
   readonly function: string | null;
 }
 
@@ -45,6 +46,8 @@ export const sqlWords = {
     const { conditionColumns, guessedColumns } = sql(effect);
     return conditionColumns.some(isMasked) ? Infinity : guessedColumns.filter(isMasked).length;
   },
+  returnsDerived: ({ fields }: Mask, effect: Effect) =>
+    fields.some((field) => sql(effect).derivedColumns.some((column) => matchesGlob(field, column))),
   fieldProblem: (pattern: string) =>
     pattern.split('.').length === 3 ? null : `"${pattern}" must be schema.table.column`,
   readsAnswers: true,
@@ -58,6 +61,7 @@ export const podWords = {
     resources: condition((effect) => effect.resource),
   },
   guesses: () => 0,
+  returnsDerived: () => false,
   fieldProblem: (pattern: string) =>
     pattern.startsWith('/') ? null : `"${pattern}" must begin with a slash`,
   readsAnswers: true,

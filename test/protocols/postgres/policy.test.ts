@@ -12,6 +12,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   columns: [],
   conditionColumns: [],
   guesses: [],
+  derivedColumns: [],
   function: null,
   setting: null,
   objectKind: null,
@@ -157,6 +158,7 @@ describe('masks', () => {
     detect: [],
     transform: 'full',
     inConditions: 'deny',
+    derived: 'mask',
   };
 
   test.each<[readonly string[], boolean]>([

@@ -15,6 +15,7 @@ const sqlStates: Readonly<Record<Reason, string>> = {
   'too-large': '54000',
   unsupported: '0A000',
   'masked-field-in-condition': '42501',
+  'masked-field-derived': '42501',
   'limit-exceeded': '53400',
   'hold-open': '42501',
   'hold-rejected': '42501',

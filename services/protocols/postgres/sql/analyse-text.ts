@@ -123,5 +123,6 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
   columns: [...new Set([...left.columns, ...right.columns])],
   conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
   guesses: [...left.guesses, ...right.guesses],
+  derivedColumns: [...new Set([...left.derivedColumns, ...right.derivedColumns])],
   rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

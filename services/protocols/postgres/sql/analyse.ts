@@ -173,7 +173,11 @@ function estimatedBytes(analysis: Analysis, text: string): number {
     objects += 2 + statement.effects.length + (statement.outputs?.length ?? 0);
     references += statement.touched.length + statement.consequences.length * consequenceReferences;
     for (const effect of statement.effects)
-      references += effect.columns.length + effect.conditionColumns.length + 4 * effect.guesses.length;
+      references +=
+        effect.columns.length +
+        effect.conditionColumns.length +
+        effect.derivedColumns.length +
+        4 * effect.guesses.length;
     for (const output of statement.outputs ?? []) references += output.sources.length;
   }
   return text.length * 4 + objects * 100 + references * 8;

@@ -90,6 +90,8 @@ export interface PostgresEffect extends Effect {
    * the column has one of them. Every other use of a column to choose rows is among `conditionColumns`.
    */
   readonly guesses: readonly Guess[];
+  /** Columns from which a column of the result is computed; where the result cannot be known, all that may be in it. */
+  readonly derivedColumns: readonly string[];
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
   /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */

@@ -14,6 +14,7 @@ interface Draft {
   readonly objectKind: string | null;
   readonly columns: Set<string>;
   readonly conditionColumns: Set<string>;
+  readonly derivedColumns: Set<string>;
   /** By the comparison in the parse tree, since a recursive query is looked at several times. */
   readonly guesses: Map<object, Guess>;
   rowsChosenBy: RowChoice | null;
@@ -80,6 +81,21 @@ export class Findings {
     if (first === undefined) return;
     const { guesses } = this.#select(first.relationOid, first.relation);
     guesses.set(comparison, { columns: sources.map((source) => source.text), values });
+  }
+
+  /** A value that is returned was computed from these. */
+  derive(sources: Sources): void {
+    for (const source of sources) {
+      this.#select(source.relationOid, source.relation).derivedColumns.add(source.text);
+    }
+  }
+
+  /** Nobody knows what is returned: it may come from all that is read. */
+  deriveAll(): void {
+    for (const relation of this.#touched) {
+      const select = this.#selects.get(relation.oid);
+      if (select !== undefined) for (const column of relation.columns) select.derivedColumns.add(column.text);
+    }
   }
 
   write(
@@ -157,6 +173,7 @@ export class Findings {
       columns: [...draft.columns],
       conditionColumns: [...draft.conditionColumns],
       guesses: [...draft.guesses.values()],
+      derivedColumns: [...draft.derivedColumns],
     }));
   }
 
@@ -217,10 +234,11 @@ export class Findings {
   }
 }
 
-const noColumns = (): Pick<Draft, 'columns' | 'conditionColumns' | 'guesses'> => ({
+const noColumns = (): Pick<Draft, 'columns' | 'conditionColumns' | 'guesses' | 'derivedColumns'> => ({
   columns: new Set(),
   conditionColumns: new Set(),
   guesses: new Map(),
+  derivedColumns: new Set(),
 });
 
 /** Of two ways in which rows are chosen for one effect, that which leaves more. */

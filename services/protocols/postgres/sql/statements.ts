@@ -1,6 +1,6 @@
 /** Every statement of PostgreSQL's grammar -> what it does. A kind that stands here as `null` never comes from a client. */
 import type { Node } from 'libpg-query';
-import type { StatementFacts, Verb } from './analysis.ts';
+import type { OutputColumn, StatementFacts, Verb } from './analysis.ts';
 import type { Context } from './context.ts';
 import { copy } from './copy.ts';
 import {
@@ -28,7 +28,7 @@ import {
 import { Findings } from './findings.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
-import { emptyScope } from './scope.ts';
+import { type Columns, emptyScope } from './scope.ts';
 import {
   call,
   closeCursor,
@@ -460,6 +460,16 @@ function handle(node: Node, frame: Frame): Told {
   return run((node as Readonly<Record<string, unknown>>)[kind], frame);
 }
 
+function noteDerived(
+  outputs: readonly OutputColumn[] | null,
+  columns: Columns | undefined,
+  findings: Findings,
+): void {
+  if (columns === undefined || (columns.open === null && columns.fields.length === 0)) return;
+  if (outputs === null) findings.deriveAll();
+  else for (const { value } of columns.fields) if (value.derived) findings.derive(value.sources);
+}
+
 /** What one statement does; `context` without findings, since each statement has its own. */
 export function statementFacts(node: Node, text: string, base: Omit<Context, 'findings'>): StatementFacts {
   const findings = new Findings();
@@ -473,6 +483,9 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
   const told = handle(node, frame);
   const body = told.nameChange?.kind === 'declare' ? told.nameChange.body : null;
   const opaque = body?.opaque ?? findings.opaqueReasons();
+  // What is not understood may return anything.
+  const outputs = opaque.length > 0 ? null : outputsOf(told.columns);
+  noteDerived(outputs, told.columns, findings);
   return {
     text,
     effects: body?.effects ?? findings.effects(),
@@ -480,8 +493,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     versions: body?.versions ?? findings.versions(),
     consequences: body?.consequences ?? findings.consequences(),
     plansWithCode: body?.plansWithCode ?? findings.plansWithCode,
-    // What is not understood may return anything.
-    outputs: opaque.length > 0 ? null : outputsOf(told.columns),
+    outputs,
     touched: body?.touched ?? findings.touched(),
     nameChange: told.nameChange ?? null,
     nameUse: told.nameUse ?? null,

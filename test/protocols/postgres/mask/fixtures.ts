@@ -18,6 +18,7 @@ export const mask = (
   detect,
   transform,
   inConditions: 'allow',
+  derived: 'mask',
 });
 
 export const obligations = (...masks: readonly Mask[]): Obligations => ({
