@@ -1,26 +1,14 @@
 /** Whoever reads an object, changes it and writes it back, writes masks where values were: that would destroy them. */
-import { redactedText } from '../../core/masking/transforms.ts';
-import { fullMask } from '../../core/masking/value-kind.ts';
+import { holdsMask } from '../../core/masking/mask-forms.ts';
 import type { JsonObject, JsonValue } from '../../core/model/strict-json.ts';
 import { isObject, textAt } from './api-object.ts';
 import type { Change } from './object-effects.ts';
-
-/** What masks leave (core/masking/transforms.ts), wherever it stands in a text. */
-const forms = [
-  (text: string) => text.includes(fullMask),
-  (text: string) => text.includes(redactedText),
-  (text: string) => /masked-(?:[0-9a-f]{20}|[a-z]{2,8}-[a-z]{2,8})/.test(text),
-  (text: string) => /[^\s@]\*\*\*@\*\*\*\./.test(text),
-  (text: string) => /(?<!\*)\*{4}[\p{L}\p{N}]|[\p{L}\p{N}]\*{4}(?!\*)/u.test(text),
-] as const;
-
-const isMasked = (text: string): boolean => forms.some((has) => has(text));
 
 /** Whether the object would have what looks like masks, where it has something else now or nothing. */
 export function writesMasks({ before, after }: Change): boolean {
   if (after === null) return false;
   const known = new Set(before === null ? [] : textsOf(before));
-  return textsOf(after).some((text) => isMasked(text) && !known.has(text));
+  return textsOf(after).some((text) => holdsMask(text) && !known.has(text));
 }
 
 function textsOf(object: JsonObject): readonly string[] {

@@ -308,6 +308,7 @@ policies:
         detect: [],
         transform: 'email',
         inConditions: 'equality',
+        derived: 'mask',
       },
       {
         policy: 'one',

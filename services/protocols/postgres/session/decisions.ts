@@ -5,6 +5,7 @@ import type { Obligations } from '../../../core/model/decision.ts';
 import { InvariantError } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace } from '../../../core/model/telemetry.ts';
+import { bringsMask, maskWritten, writesMaskedColumn } from '../mask/write-back.ts';
 import type { Analysis } from '../sql/analysis.ts';
 import type { Conversation } from './conversation.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
@@ -50,7 +51,8 @@ export class Decisions {
   ): void {
     const { gate, conversation } = this.#parts;
     const sessionState = conversation.settings.text;
-    const action: Action = { intent: resolved.intent, parameters, sessionState };
+    const intent = this.#withoutMasks(resolved, parameters);
+    const action: Action = { intent, parameters, sessionState };
     const submission = gate.submit(action, trace);
     switch (submission.kind) {
       case 'allow':
@@ -61,6 +63,13 @@ export class Decisions {
       case 'hold':
         return this.#hold(text, submission, resolved, onward);
     }
+  }
+
+  #withoutMasks({ intent, statements }: Resolved, parameters: readonly Parameter[]): Intent {
+    const { masks } = this.#parts.gate.obligations;
+    if (masks.length === 0 || !statements.some(({ effects }) => writesMaskedColumn(masks, effects)))
+      return intent;
+    return bringsMask(intent.text, parameters) ? { ...intent, unacceptable: maskWritten } : intent;
   }
 
   /** PREPARE is to SQL what Parse is to the protocol. */

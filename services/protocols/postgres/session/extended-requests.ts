@@ -5,7 +5,7 @@ import type { Analysis } from '../sql/analysis.ts';
 import { frameOf, ownMessage } from '../wire/backend.ts';
 import { nameText } from '../wire/body.ts';
 import { type Bind, frontend, readBind, readExecute, readNamed, readParse } from '../wire/frontend.ts';
-import type { Awaited } from './awaited.ts';
+import type { Running } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import type { Decisions } from './decisions.ts';
 import { maxPortals, maxPreparedStatements } from './limits.ts';
@@ -27,7 +27,7 @@ export interface ExtendedRequestParts {
   readonly decisions: Decisions;
   readonly trace: SessionTrace | null;
   /** A COPY FROM STDIN was sent: what comes next depends on the answer. */
-  copyStarts(awaited: Awaited): void;
+  copyStarts(awaited: Running): void;
 }
 
 /**
@@ -181,7 +181,7 @@ export class ExtendedRequests {
       this.#parts.sender.send(describe, { kind: 'describe-portal', portal, forClient: false });
     }
     const changes = nameChangesOf(portal.resolved, this.#parts.conversation);
-    const awaited: Awaited = { kind: 'execute', portal, run, changes };
+    const awaited: Running = { kind: 'execute', portal, run, changes };
     this.#parts.sender.send(frame, awaited, action);
     if (run.statement?.copyIn) this.#parts.copyStarts(awaited);
   }

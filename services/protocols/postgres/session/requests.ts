@@ -2,11 +2,13 @@ import type { CheckpointSession } from '../../../core/checkpoint/contract.ts';
 import { noParameters } from '../../../core/model/action.ts';
 import type { Clock } from '../../../core/model/clock.ts';
 import type { ActionTrace, SessionTrace } from '../../../core/model/telemetry.ts';
+import { CopiedMasks, maskWritten, writesMaskedColumn } from '../mask/write-back.ts';
 import type { Analysis } from '../sql/analysis.ts';
-import { ownMessage } from '../wire/backend.ts';
+import { frameOf, ownMessage } from '../wire/backend.ts';
 import { WireError } from '../wire/errors.ts';
+import { headerBytes } from '../wire/frames.ts';
 import { frontend, readEmpty, readQuery } from '../wire/frontend.ts';
-import type { Awaited } from './awaited.ts';
+import type { Running } from './awaited.ts';
 import type { Conversation } from './conversation.ts';
 import { Decisions } from './decisions.ts';
 import { ExtendedRequests } from './extended-requests.ts';
@@ -58,7 +60,9 @@ export class Requests {
   readonly #decisions: Decisions;
   readonly #extended: ExtendedRequests;
   /** The COPY FROM STDIN whose CopyInResponse is awaited. */
-  #copying: Awaited | null = null;
+  #copying: Running | null = null;
+  /** What looks for masks in its data; null where no masked column is written. */
+  #copied: CopiedMasks | null = null;
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
@@ -191,17 +195,15 @@ export class Requests {
    * on: whether the server would answer it depends on whether the COPY has failed by then, which nobody here can know.
    */
   #handleInCopy(type: number | undefined, frame: Buffer): void {
-    const { conversation } = this.#parts;
     switch (type) {
       case frontend.copyData:
+        this.#copied ??= this.#lookForMasks();
+        if (this.#copied?.found(frame.subarray(headerBytes)) === true) return this.#failCopy();
         return this.#sender.send(frame, null);
       case frontend.copyDone:
+        return this.#copied?.foundAtEnd() === true ? this.#failCopy() : this.#endCopy(frame);
       case frontend.copyFail:
-        this.#sender.send(frame, null);
-        conversation.copyIn = false;
-        // A simple Query may hold further COPYs; nothing else may be read before the server has said which comes.
-        if (this.#copying?.kind === 'query') this.#flow.block('copy');
-        return;
+        return this.#endCopy(frame);
       case frontend.flush:
       case frontend.sync:
         return;
@@ -210,6 +212,26 @@ export class Requests {
       default:
         throw new WireError('out-of-order', `message type ${type} may not come during COPY FROM STDIN`);
     }
+  }
+
+  #lookForMasks(): CopiedMasks | null {
+    const { masks } = this.#parts.gate.obligations;
+    const effects = this.#copying?.run.statement?.effects ?? [];
+    return writesMaskedColumn(masks, effects) ? new CopiedMasks() : null;
+  }
+
+  /** The server is told that the data ends here, and nothing of it is kept; the client is told why. What it still sends is passed over. */
+  #failCopy(): void {
+    if (this.#copying !== null) this.#copying.run.cutBy = { kind: 'deny', rule: null, ...maskWritten };
+    this.#endCopy(frameOf(frontend.copyFail, Buffer.from('a mask is not written\0')));
+  }
+
+  #endCopy(last: Buffer): void {
+    this.#sender.send(last, null);
+    this.#copied = null;
+    this.#parts.conversation.copyIn = false;
+    // A simple Query may hold further COPYs; nothing else may be read before the server has said which comes.
+    if (this.#copying?.kind === 'query') this.#flow.block('copy');
   }
 
   /** `begun`: the trace of a message that is taken up again. */
@@ -246,7 +268,7 @@ export class Requests {
           send: (run) => {
             const dropped = conversation.dropUnnamed();
             const changes = nameChangesOf(resolved, conversation);
-            const awaited: Awaited = { kind: 'query', run, changes, dropped };
+            const awaited: Running = { kind: 'query', run, changes, dropped };
             this.#sender.send(
               frame,
               awaited,
@@ -267,7 +289,7 @@ export class Requests {
     this.#sender.add(refuseQuery(error, this.#parts.conversation.dropUnnamed()));
   }
 
-  #waitForCopy(awaited: Awaited): void {
+  #waitForCopy(awaited: Running): void {
     this.#copying = awaited;
     this.#flow.block('copy');
   }
