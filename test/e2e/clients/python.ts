@@ -48,7 +48,11 @@ export async function pythonPackages(): Promise<string> {
 }
 
 /** @param env with which the script finds its way */
-export async function startPython(name: string, env: Readonly<Record<string, string>>): Promise<Script> {
+export async function startPython(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<Script> {
   const packages = { PYTHONPATH: await pythonPackages(), PYTHONDONTWRITEBYTECODE: '1' };
-  return startScript('python3', [join(import.meta.dirname, name)], { ...env, ...packages });
+  return startScript('python3', [join(import.meta.dirname, name), ...args], { ...env, ...packages });
 }

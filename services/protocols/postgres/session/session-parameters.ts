@@ -55,7 +55,7 @@ export function sessionParameters(
     if (name === 'user' || name === 'database' || name.startsWith(protocolOption)) continue;
     if (lower === loginParameter) continue;
     if (lower === 'client_encoding') {
-      if (!isUtf8(value)) return { kind: 'refused', name, hint: 'The gateway speaks UTF8.' };
+      if (!isUtf8OrNone(value)) return { kind: 'refused', name, hint: 'The gateway speaks UTF8.' };
     } else if (lower === 'options' && (value.trim() === '' || loginOption.test(value))) continue;
     else if (permitted.has(lower))
       parameters.set(lower, value.slice(0, lower === 'application_name' ? 63 : 256));
@@ -65,7 +65,8 @@ export function sessionParameters(
   return { kind: 'parameters', parameters };
 }
 
-const isUtf8 = (value: string): boolean => /^["']?(utf-?8|unicode|auto)["']?$/i.test(value);
+/** psql on a terminal without a locale (a bare container) asks for SQL_ASCII, "bytes as they are": those are UTF-8 here. */
+const isUtf8OrNone = (value: string): boolean => /^["']?(utf-?8|unicode|auto|sql_ascii)["']?$/i.test(value);
 
 /**
  * pg_temp last: named nowhere it would be searched first, and a temporary table could stand before every table of the same name.

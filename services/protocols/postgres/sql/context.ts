@@ -1,6 +1,7 @@
 import type { Node } from 'libpg-query';
 import type { Catalog, CatalogFunction, CatalogOperator, CatalogType, Relation } from './catalog.ts';
 import type { Findings } from './findings.ts';
+import { dotted } from './names.ts';
 import type { Overload } from './overloads.ts';
 import type { Parsed } from './parse.ts';
 import type { Budget, Columns, Scope } from './scope.ts';
@@ -80,6 +81,19 @@ export function creationSchema(context: Context): string | null {
     if (first !== undefined) return first;
   }
   return null;
+}
+
+/**
+ * What rules on tables go by for a name that the catalog does not know: where an unqualified CREATE would have made it, since such a
+ * name is mostly of this session's own transaction. That it is a guess is said by the opaque reason beside it.
+ */
+export function unknownRelationName(
+  context: Context,
+  schema: string | undefined,
+  name: string,
+): string | null {
+  const guessed = schema ?? creationSchema(context);
+  return guessed === null ? null : dotted(guessed, name);
 }
 
 export function findType(context: Context, schema: string | undefined, name: string): CatalogType | null {

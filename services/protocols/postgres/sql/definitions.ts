@@ -16,7 +16,7 @@ import type {
 } from 'libpg-query';
 import type { Verb } from './analysis.ts';
 import type { Relation } from './catalog.ts';
-import { type Context, creationSchema, findRelation } from './context.ts';
+import { type Context, creationSchema, findRelation, unknownRelationName } from './context.ts';
 import { evaluateParts } from './expressions.ts';
 import { noteUnknownRelation, relationItem } from './from.ts';
 import { dotted } from './names.ts';
@@ -96,7 +96,7 @@ export function noteRelation(
     verb,
     kind,
     part === '' ? written : `${kind} ${part} on ${written}`,
-    range?.schemaname === undefined ? null : written,
+    unknownRelationName(context, range?.schemaname, range?.relname ?? ''),
   );
   return null;
 }

@@ -25,7 +25,7 @@ import {
 import type { CatalogFunction, Relation } from './catalog.ts';
 import { columnName } from './column-names.ts';
 import { relationOfType } from './columns.ts';
-import { type Context, findFunctions, findRelation } from './context.ts';
+import { type Context, findFunctions, findRelation, unknownRelationName } from './context.ts';
 import { evaluate, evaluateBoolean, evaluateCondition, evaluateParts, evaluator } from './expressions.ts';
 import { callFunction } from './function-calls.ts';
 import { dotted } from './names.ts';
@@ -126,9 +126,10 @@ export function relationItem(relation: Relation, range: RangeVar, context: Conte
 
 /** A name of no relation: as written, so that a refusal tells it. */
 export function noteUnknownRelation(verb: Verb, range: RangeVar, context: Context): void {
-  const written = dotted(...[range.schemaname, range.relname].flatMap((part) => part ?? []));
+  const { schemaname, relname = '' } = range;
+  const written = dotted(...(schemaname === undefined ? [relname] : [schemaname, relname]));
   context.findings.opaque('unknown-relation');
-  context.findings.object(verb, null, written, range.schemaname === undefined ? null : written);
+  context.findings.object(verb, null, written, unknownRelationName(context, schemaname, relname));
 }
 
 function fromSubselect(range: RangeSubselect, lateral: Scope, outer: Scope, context: Context): RangeItem {

@@ -99,6 +99,10 @@ export const changesMeaning = (name: string): boolean => !withoutMeaning.has(nam
 const readable = new Set([
   ...Object.keys(harmlessValues),
   'block_size',
+  'default_table_access_method',
+  'default_tablespace',
+  'default_text_search_config',
+  'default_toast_compression',
   'default_transaction_read_only',
   'in_hot_standby',
   'integer_datetimes',
