@@ -104,6 +104,9 @@ export class ValueScanner {
   readonly #byDigitRun: Table = Array.from({ length: maxDigitRun + 1 }, () => null);
   readonly #afterCapital: Tried;
   readonly #names: ReadonlySet<DetectorName>;
+  /** What `#nextCall` has found besides: where they are called, and where to go on. */
+  #calledAt = 0;
+  #calledUpTo = 0;
 
   /** When several masks name one detector, the first one's transform holds. */
   constructor(masks: readonly DetectorMask[], key: KeyObject) {
@@ -115,7 +118,8 @@ export class ValueScanner {
       return [{ name, detector: detectors[name], transform, mask }];
     });
     this.#names = new Set(armed.map(({ name }) => name));
-    this.#afterCapital = armed.filter(({ detector }) => detector.digitRuns.includes('after-capital'));
+    const afterCapital = armed.filter(({ detector }) => detector.digitRuns.includes('after-capital'));
+    this.#afterCapital = afterCapital.length === 0 ? none : afterCapital;
     for (const one of armed) this.#arm(one);
   }
 
@@ -158,30 +162,51 @@ export class ValueScanner {
     return this.#names.has(name);
   }
 
+  /**
+   * Whether `scan` surely finds nothing in the text that lies here, as no detector is called for any of its bytes. For texts that are a
+   * part of larger bytes: a Buffer of their own would cost more than this look.
+   */
+  isPlain(bytes: Buffer, start: number, end: number): boolean {
+    return end - start < minScannedBytes || this.#nextCall(bytes, start, start, end) === none;
+  }
+
   #find(bytes: Buffer, floor: number): Find | null {
-    const interest = this.#interest;
-    const { length } = bytes;
-    let index = floor;
+    let from = floor;
     for (;;) {
-      index = nextInteresting(bytes, index, interest);
-      if (index >= length) return null;
+      const tried = this.#nextCall(bytes, 0, from, bytes.length);
+      if (tried === none) return null;
+      const index = this.#calledAt;
+      from = this.#calledUpTo;
+      for (const armed of tried) {
+        const span = armed.detector.match(bytes, index, floor);
+        if (span !== null && span.start >= floor) return { armed, start: span.start, end: span.end };
+      }
+    }
+  }
+
+  /** Whom to call at the next byte between `from` and `end` that anybody is called for, in the value that begins at `begin`. */
+  #nextCall(bytes: Buffer, begin: number, from: number, end: number): Tried {
+    const interest = this.#interest;
+    let index = from;
+    for (;;) {
+      index = nextInteresting(bytes, index, end, interest);
+      if (index >= end) return none;
       const start = index;
       const byte = bytes[start] ?? 0;
-      const before = start === 0 ? nothing : (bytes[start - 1] ?? 0);
+      const before = start === begin ? nothing : (bytes[start - 1] ?? 0);
       let tried: Tried | undefined;
       if (interest[byte] === anchor) {
         index += 1;
         tried = this.#byAnchor[byte]?.[before];
       } else {
-        index = digitRunEnd(bytes, start);
-        const behind = index === length ? nothing : (bytes[index] ?? 0);
+        index = digitRunEnd(bytes, start, end);
+        const behind = index === end ? nothing : (bytes[index] ?? 0);
         tried = isCapital(before) ? this.#afterCapital : this.#byDigitRun[index - start]?.[behind];
       }
       if (tried === undefined || tried === none) continue;
-      for (const armed of tried) {
-        const span = armed.detector.match(bytes, start, floor);
-        if (span !== null && span.start >= floor) return { armed, start: span.start, end: span.end };
-      }
+      this.#calledAt = start;
+      this.#calledUpTo = index;
+      return tried;
     }
   }
 
@@ -220,17 +245,15 @@ const applied = (mask: ColumnMask, text: string): string | null =>
  * The `?? 0` is for a byte that is always there; a check of the result would cost as much as the loop.
  */
 
-function nextInteresting(bytes: Buffer, from: number, interest: Uint8Array): number {
-  const { length } = bytes;
+function nextInteresting(bytes: Buffer, from: number, end: number, interest: Uint8Array): number {
   let index = from;
-  while (index < length && interest[bytes[index] ?? 0] === uninteresting) index += 1;
+  while (index < end && interest[bytes[index] ?? 0] === uninteresting) index += 1;
   return index;
 }
 
-function digitRunEnd(bytes: Buffer, from: number): number {
-  const { length } = bytes;
+function digitRunEnd(bytes: Buffer, from: number, end: number): number {
   let index = from;
-  while (index < length && isDigit(bytes[index] ?? 0)) index += 1;
+  while (index < end && isDigit(bytes[index] ?? 0)) index += 1;
   return index;
 }
 

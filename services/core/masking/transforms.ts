@@ -23,8 +23,15 @@ const notShown = /[^\p{L}\p{N}]/gu;
  */
 const fewestCharacters = (shown: number): number => 2 * shown + 1;
 
+/** Of which each is one UTF-16 unit, and shown as it is. */
+const plainLetters = /^[A-Za-z0-9]*$/;
+
 function partText(text: string, { side, characters }: ShownPart): string {
   const fewest = fewestCharacters(characters);
+  if (plainLetters.test(text)) {
+    if (text.length < fewest) return fullMask;
+    return side === 'first' ? `${text.slice(0, characters)}****` : `****${text.slice(-characters)}`;
+  }
   // A character is at most two UTF-16 units: this much is enough to count them, however long the text.
   const end = side === 'first' ? text.trimStart().slice(0, 2 * fewest) : text.trimEnd().slice(-2 * fewest);
   const all = Array.from(end);

@@ -1,5 +1,6 @@
 import {
   at,
+  type ByteSet,
   byteSet,
   code,
   type Detector,
@@ -25,6 +26,7 @@ const isPatternDigit = (character: string | undefined): boolean =>
 /** A form with the run of digits at which it is tried, its first one. */
 interface TriedForm {
   readonly form: NationalIdForm;
+  readonly places: readonly ByteSet[];
   /** Where in the pattern the run begins. */
   readonly offset: number;
   readonly run: DigitRun;
@@ -41,6 +43,7 @@ function tried(form: NationalIdForm): TriedForm {
   const separator = /[^9AX\d]/.exec(form.pattern)?.[0];
   return {
     form,
+    places: placesOf(form.pattern),
     offset,
     run:
       characters[offset - 1] === 'A'
@@ -55,19 +58,17 @@ function followers(next: string | undefined): string {
   return next === 'A' ? upperCase : next;
 }
 
-function fits(bytes: Uint8Array, start: number, pattern: string): boolean {
-  for (let index = 0; index < pattern.length; index += 1) {
-    const byte = at(bytes, start + index);
-    const character = pattern[index];
-    if (character === '9') {
-      if (!isDigit(byte)) return false;
-    } else if (character === 'A') {
-      if (!isIn(capitals, byte)) return false;
-    } else if (character === 'X') {
-      if (!isIn(capitalsAndDigits, byte)) return false;
-    } else if (byte !== pattern.charCodeAt(index)) {
-      return false;
-    }
+/** What may stand at each place of a pattern. */
+const placesOf = (pattern: string): readonly ByteSet[] =>
+  Array.from(pattern, (character) => {
+    if (character === '9') return digitSet;
+    if (character === 'A') return capitals;
+    return character === 'X' ? capitalsAndDigits : byteSet(character);
+  });
+
+function fits(bytes: Uint8Array, start: number, places: readonly ByteSet[]): boolean {
+  for (let index = 0; index < places.length; index += 1) {
+    if (places[index]?.[at(bytes, start + index)] !== 1) return false;
   }
   return true;
 }
@@ -77,10 +78,14 @@ const isInChain = (bytes: Uint8Array, start: number, end: number, separator: num
   (at(bytes, start - 1) === separator && isDigit(at(bytes, start - 2))) ||
   (at(bytes, end) === separator && isDigit(at(bytes, end + 1)));
 
-function matchForm(bytes: Uint8Array, digit: number, { form, offset, separator }: TriedForm): Span | null {
+function matchForm(
+  bytes: Uint8Array,
+  digit: number,
+  { form, places, offset, separator }: TriedForm,
+): Span | null {
   const start = digit - offset;
-  const end = start + form.pattern.length;
-  if (!fits(bytes, start, form.pattern)) return null;
+  const end = start + places.length;
+  if (!fits(bytes, start, places)) return null;
   if (!startsNumber(bytes, start) || !endsNumber(bytes, end)) return null;
   if (separator !== null && isInChain(bytes, start, end, separator)) return null;
   const id = Buffer.from(bytes.subarray(start, end))
@@ -92,7 +97,9 @@ function matchForm(bytes: Uint8Array, digit: number, { form, offset, separator }
 function detector(about: string, forms: readonly NationalIdForm[]): Detector {
   const all = forms.map(tried);
   const afterCapital = all.filter(({ run }) => run === 'after-capital');
-  const byLength = Map.groupBy(all, ({ run }) => (run === 'after-capital' ? 0 : run.lengths[0]));
+  const byLength = Array.from({ length: maxDigitRun + 1 }, (_, length) =>
+    all.filter(({ run }) => run !== 'after-capital' && run.lengths.includes(length)),
+  );
   return {
     about,
     anchors: [],
@@ -100,7 +107,7 @@ function detector(about: string, forms: readonly NationalIdForm[]): Detector {
     match(bytes, index) {
       const isAfterCapital = isIn(capitals, at(bytes, index - 1));
       const length = runEnd(bytes, index, digitSet, index + maxDigitRun) - index;
-      for (const form of isAfterCapital ? afterCapital : (byLength.get(length) ?? [])) {
+      for (const form of isAfterCapital ? afterCapital : (byLength[length] ?? [])) {
         const span = matchForm(bytes, index, form);
         if (span !== null) return span;
       }

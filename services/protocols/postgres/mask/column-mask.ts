@@ -20,6 +20,8 @@ export interface ColumnMasker {
    */
   readonly masksNull: boolean;
   mask(value: Buffer | null): MaskedValue;
+  /** Whether the value that lies here surely stays unchanged: asked first, where there is it, since a Buffer for each value costs more. */
+  readonly isPlain: ((bytes: Buffer, start: number, end: number) => boolean) | null;
 }
 
 export interface MaskedColumn {
@@ -43,6 +45,7 @@ export function directMasker(
   return {
     count: 1,
     masksNull: false,
+    isPlain: null,
     mask: (value) => (value === null ? null : encode(mask.mask(valueText(value, type, column.format) ?? ''))),
   };
 }
@@ -56,6 +59,7 @@ export function derivedMasker(column: MaskedColumn, catalog: Catalog): ColumnMas
 const constantMasker = (shown: Buffer | null, masksNull: boolean): ColumnMasker => ({
   count: 1,
   masksNull,
+  isPlain: null,
   mask: () => shown,
 });
 
@@ -99,10 +103,12 @@ type Kind = Parameters<ValueScanner['scan']>[1];
 /** One object a column, since `count` belongs to the call just made. */
 function scanningWith(
   scan: (value: Buffer) => { readonly value: MaskedValue; readonly count: number },
+  isPlain: ColumnMasker['isPlain'] = null,
 ): ColumnMasker {
   const masker = {
     count: 0,
     masksNull: false,
+    isPlain,
     mask(value: Buffer | null): MaskedValue {
       if (value === null) return 'unchanged';
       const scanned = scan(value);
@@ -116,7 +122,11 @@ function scanningWith(
 const nothingFound = { value: 'unchanged', count: 0 } as const;
 
 const textScanner = (scanner: ValueScanner, kind: Kind): ColumnMasker =>
-  scanningWith((value) => scanner.scan(value, kind) ?? nothingFound);
+  scanningWith(
+    (value) => scanner.scan(value, kind) ?? nothingFound,
+    // What JSON escapes is seen when the escapes are undone.
+    kind === 'json' ? null : (bytes, start, end) => scanner.isPlain(bytes, start, end),
+  );
 
 /** jsonb_send puts one version byte before the text. */
 const jsonbScanner = (scanner: ValueScanner): ColumnMasker =>

@@ -42,8 +42,12 @@ export class MaskingRowPlan implements RowPlan {
       if (length < -1 || end > row.length) throw misshapen();
       const masker = this.#maskers[column] ?? null;
       let value: MaskedValue = 'unchanged';
-      if (masker !== null && (length >= 0 || masker.masksNull)) {
-        value = masker.mask(length < 0 ? null : row.subarray(at + 4, end));
+      if (masker === null) {
+        // Not a masked column.
+      } else if (length < 0) {
+        if (masker.masksNull) value = masker.mask(null);
+      } else if (!(masker.isPlain?.(row, at + 4, end) ?? false)) {
+        value = masker.mask(row.subarray(at + 4, end));
       }
       if (value !== 'unchanged') {
         changed = true;

@@ -44,11 +44,13 @@ const doubled = (value: string): string => `${value}"\\${value}\n`;
 const doubling: ColumnMasker = {
   count: 1,
   masksNull: false,
+  isPlain: null,
   mask: (value) => (value === null ? null : Buffer.from(doubled(value.toString('utf8')))),
 };
 const constant = (shown: string | null, masksNull = false): ColumnMasker => ({
   count: 1,
   masksNull,
+  isPlain: null,
   mask: () => (shown === null ? null : Buffer.from(shown)),
 });
 
@@ -183,7 +185,7 @@ describe.each(formats)('%s', (_, options) => {
       ],
       options,
     );
-    const unchanged: ColumnMasker = { count: 1, masksNull: true, mask: () => 'unchanged' };
+    const unchanged: ColumnMasker = { count: 1, masksNull: true, isPlain: null, mask: () => 'unchanged' };
     const plan = new MaskingCopyPlan([unchanged, null, unchanged], options);
     expect(copied(plan, [data])).toEqual(data);
     expect(plan.maskedValues).toBe(0);

@@ -7,16 +7,17 @@ import { dataRow, valuesOf } from './fixtures.ts';
 /** Columns of each kind, by a letter: `-` has no masker, the others say what stands for the value. */
 const maskers = {
   '-': null,
-  same: { count: 1, masksNull: false, mask: () => 'unchanged' },
+  same: { count: 1, masksNull: false, isPlain: null, mask: () => 'unchanged' },
   longer: {
     count: 2,
     masksNull: false,
+    isPlain: null,
     mask: (value) => Buffer.concat([value ?? Buffer.alloc(0), Buffer.from('++')]),
   },
-  empty: { count: 1, masksNull: false, mask: () => Buffer.alloc(0) },
-  null: { count: 1, masksNull: false, mask: () => null },
-  derived: { count: 1, masksNull: true, mask: () => Buffer.from('****') },
-  nothing: { count: 1, masksNull: true, mask: () => null },
+  empty: { count: 1, masksNull: false, isPlain: null, mask: () => Buffer.alloc(0) },
+  null: { count: 1, masksNull: false, isPlain: null, mask: () => null },
+  derived: { count: 1, masksNull: true, isPlain: null, mask: () => Buffer.from('****') },
+  nothing: { count: 1, masksNull: true, isPlain: null, mask: () => null },
 } as const satisfies Record<string, ColumnMasker | null>;
 type Kind = keyof typeof maskers;
 const kinds = Object.keys(maskers) as readonly Kind[]; // keys of the literal above
