@@ -3,8 +3,33 @@ import type { BodyMasker } from './body-masker.ts';
 import { MaskingError } from './errors.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { PathNode } from './json-path.ts';
+import { JsonPlace } from './json-place.ts';
+import {
+  backslash,
+  bareEnd,
+  byteOrderMark,
+  closeArray,
+  closeObject,
+  colon,
+  comma,
+  documentStart,
+  isAscii,
+  isBare,
+  isBlank,
+  isInteger,
+  mayBeDocument,
+  meaningOf,
+  numberForm,
+  openArray,
+  openObject,
+  plainNumber,
+  quote,
+  recordSeparator,
+  stringRunEnd,
+  unreadable,
+} from './json-tokens.ts';
 import type { JsonMask } from './json-values.ts';
-import { maxHeldBytes, maxJsonDepth, maxKeyBytes, maxNestedDocuments, maxNumberBytes } from './limits.ts';
+import { maxHeldBytes, maxKeyBytes, maxNestedDocuments, maxNumberBytes } from './limits.ts';
 import type { ValueScanner } from './scan.ts';
 import { fullMask } from './value-kind.ts';
 
@@ -15,52 +40,10 @@ export interface JsonPlan {
   readonly scanner: ValueScanner | null;
 }
 
-const code = (character: string): number => character.charCodeAt(0);
-const quote = code('"');
-const backslash = code('\\');
-const openObject = code('{');
-const closeObject = code('}');
-const openArray = code('[');
-const closeArray = code(']');
-const comma = code(',');
-const colon = code(':');
-/** RFC 7464 puts it before each document of a sequence. */
-const recordSeparator = 0x1e;
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-
-const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-/** What numbers and literals are made of. */
-const bare = new Uint8Array(256);
-for (const character of '+-.0123456789Eabcdefghijklmnopqrstuvwxyz') bare[code(character)] = 1;
-const numberForm = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-
-type Expected =
-  | 'value'
-  /** After `[`. */
-  | 'value-or-close'
-  /** After `{`. */
-  | 'key-or-close'
-  /** After a comma in an object. */
-  | 'key'
-  | 'colon'
-  | 'comma-or-close';
-
-interface Container {
-  readonly isObject: boolean;
-  /** Of the elements of an array; of an object, the place from which its keys lead on. */
-  readonly node: PathNode<JsonMask>;
-  /** Of the elements of an array that is masked itself. */
-  readonly mask: JsonMask | null;
-}
-
 /** How a string is taken: `held` until it can be looked at, `passed` on as it is, or `dropped`, as what stands for it is out already. */
 type Taking = 'held' | 'passed' | 'dropped';
 
 const nothing = Buffer.alloc(0);
-
-function unreadable(why: string): never {
-  throw new MaskingError('unreadable', `This is not JSON that can be masked: ${why}.`);
-}
 
 /**
  * JSON documents, one or any number behind each other (NDJSON, RFC 7464, a watch). What is not masked leaves byte for byte as it came. Keys
@@ -70,13 +53,8 @@ function unreadable(why: string): never {
 export class JsonMasker implements BodyMasker {
   count = 0;
   readonly #plan: JsonPlan;
-  readonly #root: PathNode<JsonMask>;
   readonly #nesting: number;
-  readonly #containers: Container[] = [];
-  #expected: Expected = 'value';
-  /** Of the value that comes next. */
-  #node: PathNode<JsonMask>;
-  #mask: JsonMask | null;
+  readonly #place: JsonPlace;
   /** The depth at which an object was opened that is not shown; 0 while all is. */
   #hiddenFrom = 0;
   #atStart = true;
@@ -99,10 +77,8 @@ export class JsonMasker implements BodyMasker {
   /** @param nesting in how many other documents this one stands, as a string */
   constructor(plan: JsonPlan, root: PathNode<JsonMask> = plan.paths, nesting = 0) {
     this.#plan = plan;
-    this.#root = root;
     this.#nesting = nesting;
-    this.#node = root;
-    this.#mask = root.mask;
+    this.#place = new JsonPlace(root);
   }
 
   write(chunk: Buffer): Buffer {
@@ -127,7 +103,7 @@ export class JsonMasker implements BodyMasker {
     this.#from = 0;
     if (this.#token === 'bare') this.#endBare(0);
     const isPartOfMark = this.#byteOrderMarkBytes % byteOrderMark.length !== 0;
-    if (this.#token !== 'none' || this.#containers.length > 0 || isPartOfMark) unreadable('it broke off');
+    if (this.#token !== 'none' || this.#place.depth > 0 || isPartOfMark) unreadable('it broke off');
     return this.#takeOut();
   }
 
@@ -156,10 +132,10 @@ export class JsonMasker implements BodyMasker {
       if (isBlank(byte)) continue;
       if (byte === quote) {
         this.#beginString(at);
-        return at + 1;
+        return this.#readPlainString(at + 1);
       }
-      if (bare[byte] === 1) {
-        this.#wantValue();
+      if (isBare(byte)) {
+        this.#place.wantValue();
         this.#token = 'bare';
         this.#tokenStart = at;
         return at;
@@ -189,74 +165,40 @@ export class JsonMasker implements BodyMasker {
       case closeArray:
         return this.#close(byte === closeObject, at);
       case comma:
-        return this.#comma();
+        return this.#place.comma();
       case colon:
-        if (this.#expected !== 'colon') unreadable('a colon is out of place');
-        this.#expected = 'value';
-        return;
+        return this.#place.colon();
       case recordSeparator:
-        if (this.#containers.length > 0) unreadable('a document broke off');
+        if (this.#place.depth > 0) unreadable('a document broke off');
         return;
       default:
         unreadable(`the byte ${byte} stands between values`);
     }
   }
 
-  #wantValue(): void {
-    if (this.#expected !== 'value' && this.#expected !== 'value-or-close')
-      unreadable('a value is out of place');
-  }
-
   #open(isObject: boolean, at: number): void {
-    this.#wantValue();
-    if (this.#containers.length >= maxJsonDepth) unreadable(`it has more than ${maxJsonDepth} levels`);
-    this.#containers.push({ isObject, node: this.#node, mask: this.#mask });
-    if (isObject && this.#mask !== null && this.#hiddenFrom === 0) {
+    const { mask } = this.#place;
+    this.#place.open(isObject);
+    if (isObject && mask !== null && this.#hiddenFrom === 0) {
       this.#showTo(at);
-      this.#put(this.#mask.object);
+      this.#put(mask.object);
       this.count += 1;
-      this.#hiddenFrom = this.#containers.length;
+      this.#hiddenFrom = this.#place.depth;
     }
-    this.#expected = isObject ? 'key-or-close' : 'value-or-close';
   }
 
   #close(isObject: boolean, at: number): void {
-    const isEmpty = this.#expected === (isObject ? 'key-or-close' : 'value-or-close');
-    const fits = this.#containers.at(-1)?.isObject === isObject;
-    if (!fits || !(isEmpty || this.#expected === 'comma-or-close')) unreadable('a bracket is out of place');
-    if (this.#hiddenFrom === this.#containers.length) {
+    const { depth } = this.#place;
+    this.#place.close(isObject);
+    if (this.#hiddenFrom === depth) {
       this.#from = at + 1;
       this.#hiddenFrom = 0;
-    }
-    this.#containers.pop();
-    this.#afterValue();
-  }
-
-  #comma(): void {
-    const container = this.#containers.at(-1);
-    if (container === undefined || this.#expected !== 'comma-or-close') unreadable('a comma is out of place');
-    if (container.isObject) {
-      this.#expected = 'key';
-    } else {
-      this.#node = container.node;
-      this.#mask = container.mask;
-      this.#expected = 'value';
-    }
-  }
-
-  #afterValue(): void {
-    if (this.#containers.length > 0) {
-      this.#expected = 'comma-or-close';
-    } else {
-      this.#node = this.#root;
-      this.#mask = this.#root.mask;
-      this.#expected = 'value';
     }
   }
 
   #beginString(at: number): void {
-    this.#isKey = this.#expected === 'key' || this.#expected === 'key-or-close';
-    if (!this.#isKey) this.#wantValue();
+    this.#isKey = this.#place.expectsKey;
+    if (!this.#isKey) this.#place.wantValue();
     this.#token = 'string';
     this.#tokenStart = at;
     this.#escaped = false;
@@ -267,8 +209,44 @@ export class JsonMasker implements BodyMasker {
     if (this.#hiddenFrom > 0) return 'dropped';
     if (this.#plan.scanner !== null) return 'held';
     // A key tells the way; JSON in a string has a way of its own.
-    if (this.#isKey) return this.#containers.at(-1)?.node.dead === true ? 'passed' : 'held';
-    return this.#mask === null && this.#node.dead ? 'passed' : 'held';
+    if (this.#isKey) return this.#place.parent.dead ? 'passed' : 'held';
+    return this.#place.mask === null && this.#place.node.dead ? 'passed' : 'held';
+  }
+
+  /**
+   * Most strings come whole and without an escape, and stay as they are: these are looked at where they lie.
+   *
+   * @returns up to where it was read: `start` when it is another one, or has to be looked at more closely
+   */
+  #readPlainString(start: number): number {
+    const end = stringRunEnd(this.#chunk, start);
+    if (this.#chunk[end] !== quote || this.#taking !== 'held') return start;
+    if (this.#isKey ? !this.#isPlainKey(start, end) : !this.#isPlainValue(start, end)) return start;
+    this.#token = 'none';
+    if (!this.#isKey) this.#place.afterValue();
+    return end + 1;
+  }
+
+  /** Also finds where the key leads to. */
+  #isPlainKey(start: number, end: number): boolean {
+    const chunk = this.#chunk;
+    if (end - start + 2 > maxKeyBytes) return false;
+    if (!isAscii(chunk, start, end) || !this.#isUnsearched(start, end)) return false;
+    if (this.#place.parent.dead) this.#place.afterDeadKey();
+    else this.#place.afterKey(chunk.toString('latin1', start, end));
+    return true;
+  }
+
+  #isPlainValue(start: number, end: number): boolean {
+    if (this.#place.mask !== null || end - start + 2 > maxHeldBytes) return false;
+    if (mayBeDocument(this.#chunk, start, end)) return false;
+    return (
+      this.#plan.scanner === null || (isAscii(this.#chunk, start, end) && this.#isUnsearched(start, end))
+    );
+  }
+
+  #isUnsearched(start: number, end: number): boolean {
+    return this.#plan.scanner?.isPlain(this.#chunk, start, end) ?? true;
   }
 
   #readString(start: number): number {
@@ -315,7 +293,8 @@ export class JsonMasker implements BodyMasker {
 
   /** What stands for a string that is too long to be looked at; null where nothing has to be looked for. Asked once for each. */
   #longString(): string | null {
-    const shown = this.#mask?.longString ?? (this.#plan.scanner === null ? null : JSON.stringify(fullMask));
+    const shown =
+      this.#place.mask?.longString ?? (this.#plan.scanner === null ? null : JSON.stringify(fullMask));
     if (shown !== null) this.count += 1;
     return shown;
   }
@@ -353,13 +332,8 @@ export class JsonMasker implements BodyMasker {
       if (this.#taking === 'dropped') this.#from = end;
       this.#token = 'none';
     }
-    if (!this.#isKey) return this.#afterValue();
-    this.#expected = 'colon';
-    // No path goes on from here.
-    if (this.#taking !== 'held') {
-      this.#node = this.#containers.at(-1)?.node ?? this.#root;
-      this.#mask = null;
-    }
+    if (!this.#isKey) this.#place.afterValue();
+    else if (this.#taking !== 'held') this.#place.afterDeadKey();
   }
 
   /** @param token with its quotes; what is returned has them too */
@@ -369,17 +343,21 @@ export class JsonMasker implements BodyMasker {
       return this.#shownKey(meaningOf(token));
     }
     if (token.length > maxHeldBytes) return this.#longString();
-    if (this.#mask === null && !mayBeDocument(token)) return this.#scanned(token);
-    const masked = maskedText(this.#plan, this.#node, this.#mask, meaningOf(token), this.#nesting);
+    if (this.#place.mask === null && !mayBeDocument(token, 1, token.length - 1)) return this.#scanned(token);
+    const masked = maskedText(
+      this.#plan,
+      this.#place.node,
+      this.#place.mask,
+      meaningOf(token),
+      this.#nesting,
+    );
     if (masked === null) return null;
     this.count += masked.count;
     return masked.text === null ? 'null' : JSON.stringify(masked.text);
   }
 
   #shownKey(key: string): string | null {
-    const container = this.#containers.at(-1);
-    this.#node = (container?.node ?? this.#root).step(key);
-    this.#mask = this.#node.mask;
+    this.#place.afterKey(key);
     return this.#plan.scanner === null ? null : this.#scannedText(Buffer.from(key));
   }
 
@@ -399,27 +377,35 @@ export class JsonMasker implements BodyMasker {
   }
 
   #readBare(start: number): number {
-    const chunk = this.#chunk;
-    let at = start;
-    while (at < chunk.length && bare[chunk[at] ?? 0] === 1) at += 1;
-    if (at < chunk.length) this.#endBare(at);
-    return at;
+    const end = bareEnd(this.#chunk, start);
+    if (end < this.#chunk.length) this.#endBare(end);
+    return end;
   }
 
   #endBare(end: number): void {
+    if (this.#isPlainInteger(end)) {
+      this.#token = 'none';
+      return this.#place.afterValue();
+    }
     const token = this.#wholeToken(end);
     if (token.length > maxNumberBytes) unreadable('a number is too long');
     this.#endToken(token, this.#hiddenFrom > 0 ? null : this.#shownBare(token.toString('latin1')), end);
-    this.#afterValue();
+    this.#place.afterValue();
+  }
+
+  #isPlainInteger(end: number): boolean {
+    const start = this.#tokenStart;
+    if (this.#held.length > 0 || this.#place.mask !== null || end - start > maxNumberBytes) return false;
+    return isInteger(this.#chunk, start, end) && (this.#hiddenFrom > 0 || this.#isUnsearched(start, end));
   }
 
   #shownBare(text: string): string | null {
     if (text === 'null') return null;
     const isBoolean = text === 'true' || text === 'false';
     if (!isBoolean && !numberForm.test(text)) unreadable('there is a word that is no value');
-    if (this.#mask !== null) {
+    if (this.#place.mask !== null) {
       this.count += 1;
-      return isBoolean ? this.#mask.boolean : this.#mask.number(text);
+      return isBoolean ? this.#place.mask.boolean : this.#place.mask.number(text);
     }
     const { scanner } = this.#plan;
     if (isBoolean || scanner === null) return null;
@@ -427,30 +413,6 @@ export class JsonMasker implements BodyMasker {
     if (scanned === null) return null;
     this.count += scanned.count;
     return scanned.value?.toString() ?? 'null';
-  }
-}
-
-/** A function of its own because V8 compiles it better than inside the larger one. */
-function stringRunEnd(chunk: Buffer, from: number): number {
-  const { length } = chunk;
-  let at = from;
-  while (at < length) {
-    const byte = chunk[at] ?? 0;
-    if (byte === quote || byte === backslash || byte < 0x20) return at;
-    at += 1;
-  }
-  return at;
-}
-
-/** @param token with its quotes */
-function meaningOf(token: Buffer): string {
-  if (!isUtf8(token)) unreadable('a string is not UTF-8');
-  if (!token.includes(backslash)) return token.toString('utf8', 1, token.length - 1);
-  try {
-    return String(JSON.parse(token.toString()));
-  } catch {
-    // JSON.parse would quote the value.
-    return unreadable('a string has an escape in it that is none');
   }
 }
 
@@ -500,31 +462,4 @@ function maskedDocument(
     if (error instanceof MaskingError) return 'no-document';
     throw error;
   }
-}
-
-const documentStart = /^\s*["[{]/;
-
-/** Whether a string, with its quotes, may begin as an object, an array or a string does. */
-function mayBeDocument(token: Buffer): boolean {
-  let at = 1;
-  while (isBlank(token[at] ?? 0)) at += 1;
-  const byte = token[at];
-  // Few strings begin with an escape: what it means is looked at later.
-  return byte === backslash || byte === openObject || byte === openArray;
-}
-
-/** `4.111e3` as `4111`: whole numbers without point and exponent, others as they are. */
-function plainNumber(text: string): string {
-  const {
-    sign = '',
-    whole = '',
-    fraction = '',
-    exponent = '0',
-  } = /^(?<sign>-?)(?<whole>\d+)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/.exec(text)?.groups ??
-  {};
-  const point = whole.length + Number(exponent);
-  const digits = whole + fraction;
-  // No detector takes numbers of more digits than this.
-  if (point <= 0 || point > 40 || /[1-9]/.test(digits.slice(point))) return text;
-  return sign + digits.slice(0, point).padEnd(point, '0');
 }
