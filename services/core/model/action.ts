@@ -16,6 +16,8 @@ export interface Unacceptable {
   readonly reason: 'unparsable' | 'too-large' | 'unsupported' | 'target-unavailable' | 'refused-by-target';
   readonly message: string;
   readonly hint: string;
+  /** Where in the text it is, in characters from 1, where that is known. */
+  readonly position?: number;
 }
 
 /**

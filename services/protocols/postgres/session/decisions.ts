@@ -59,7 +59,7 @@ export class Decisions {
         return onward.send(this.#run(submission.id, submission.obligations, resolved, parameters, trace));
       case 'deny':
         trace?.end(null);
-        return onward.refuse(refusalMessage(submission.deny));
+        return onward.refuse(refusalMessage(submission.deny, resolved.intent.unacceptable));
       case 'hold':
         return this.#hold(text, submission, resolved, onward);
     }

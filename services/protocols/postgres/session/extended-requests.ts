@@ -79,8 +79,10 @@ export class ExtendedRequests {
         hint: 'Close those that are not used.',
       });
     }
-    const deny = gate.refuseAlways(analysis.intent);
-    return deny === null ? this.#parts.decisions.refusePrepared(analysis) : refusalMessage(deny);
+    const { intent } = analysis;
+    const deny = gate.refuseAlways(intent);
+    if (deny !== null) return refusalMessage(deny, intent.unacceptable);
+    return this.#parts.decisions.refusePrepared(analysis);
   }
 
   /** `begun`: the trace of a message that is taken up again. */

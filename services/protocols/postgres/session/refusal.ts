@@ -1,4 +1,5 @@
 import type { HoldNotice } from '../../../core/checkpoint/contract.ts';
+import type { Unacceptable } from '../../../core/model/action.ts';
 import { type Deny, type Reason, ruleText } from '../../../core/model/decision.ts';
 import { ownMessage } from '../wire/backend.ts';
 import { maxNoticedConsequences } from './limits.ts';
@@ -37,14 +38,15 @@ const sqlStates: Readonly<Record<Reason, string>> = {
 };
 
 /** A refusal within a session that lives on: ErrorResponse with DETAIL and HINT. */
-export function refusalMessage(deny: Deny, sqlState: string = sqlStates[deny.reason]): Buffer {
+export function refusalMessage(deny: Deny, unacceptable: Unacceptable | null = null): Buffer {
   const rule = deny.rule === null ? '' : `Rule: ${ruleText(deny.rule)}. `;
   return ownMessage({
     severity: 'ERROR',
-    sqlState,
+    sqlState: sqlStates[deny.reason],
     message: deny.message,
     detail: `${rule}Reason: ${deny.reason}.`,
     ...(deny.hint === '' ? {} : { hint: deny.hint }),
+    ...(unacceptable?.position === undefined ? {} : { position: unacceptable.position }),
   });
 }
 

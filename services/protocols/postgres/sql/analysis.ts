@@ -50,6 +50,12 @@ export const opaqueReasons = [
   'unknown-name',
   /** Code whose text is not SQL that we read: DO bodies, function bodies that are being created. */
   'procedural-code',
+  /** A built-in or an extension's function that runs the SQL text, or reads the table, that it is told when it runs. */
+  'dynamic-sql',
+  /** A function that is called runs with its owner's rights. */
+  'security-definer',
+  /** A function that is called is written in a language that can do whatever the server's own user can. */
+  'untrusted-language',
   /** A rewrite rule on the relation does something else than the statement says. */
   'rewrite-rule',
   /** A statement of a kind that this version of the gateway does not know. */

@@ -6,6 +6,7 @@ import { type Context, type FunctionOverload, findFunctions, findOperators, find
 import { maxRememberedChoices } from './limits.ts';
 import { dotted } from './names.ts';
 import { strings } from './nodes.ts';
+import { opaqueCall } from './opaque-functions.ts';
 import { chooseOperators, chooseOverloads } from './overloads.ts';
 import { isPure } from './pure-functions.ts';
 import { anyType, typeOid } from './types.ts';
@@ -109,7 +110,20 @@ export function noteJson(context: Context, types: readonly number[]): void {
 }
 
 export function noteFunction(context: Context, one: CatalogFunction): void {
-  if (one.schema !== 'pg_catalog' || !isPure(one.name)) context.findings.call(one);
+  if (one.schema === 'pg_catalog' && isPure(one.name)) return;
+  context.findings.call(one);
+  noteOpaque(context, one);
+  for (const oid of one.aggregates) {
+    const run = context.catalog.functionsByOid.get(oid);
+    if (run === undefined || run.schema === 'pg_catalog') continue;
+    context.findings.version(run.version);
+    noteOpaque(context, run);
+  }
+}
+
+function noteOpaque(context: Context, one: CatalogFunction): void {
+  const reason = opaqueCall(one);
+  if (reason !== null) context.findings.opaque(reason);
 }
 
 /** Notes the operator's functions, and gives the type of its result. */

@@ -177,6 +177,7 @@ function loadFunctions(
   for (const row of rows) {
     const [oid, name, namespace, kind, inputs, returns, returnsSet, variadic, defaults] = row;
     const [allTypes, modes, names, volatility, language, securityDefiner, fromExtension, xmin] = row.slice(9);
+    const [trustedLanguage, aggregates] = row.slice(17);
     const schema = schemaNames.get(number(namespace));
     if (schema === undefined) continue;
     const argumentTypes = numbers(inputs);
@@ -196,6 +197,8 @@ function loadFunctions(
       outputs: outputColumns(numbers(allTypes), text(modes), names),
       volatility: letter(volatilities, volatility, 'volatile'),
       language: text(language),
+      trustedLanguage: flag(trustedLanguage),
+      aggregates: numbers(aggregates).filter((run) => run !== 0),
       securityDefiner: flag(securityDefiner),
       fromExtension: flag(fromExtension),
       version: `${qualified}(${typeNames.join(',')})@${text(xmin)}`,

@@ -79,8 +79,11 @@ export const catalogQueries = {
   functions: `SELECT p.oid, p.proname, p.pronamespace, p.prokind, p.proargtypes, p.prorettype, p.proretset,
       p.provariadic, p.pronargdefaults, pg_catalog.array_to_string(p.proallargtypes, ' '),
       pg_catalog.array_to_string(p.proargmodes, ' '), pg_catalog.to_json(p.proargnames), p.provolatile, l.lanname,
-      p.prosecdef, e.objid IS NOT NULL, p.xmin
+      p.prosecdef, e.objid IS NOT NULL, p.xmin, l.lanpltrusted,
+      pg_catalog.concat_ws(' ', g.aggtransfn::pg_catalog.oid, g.aggfinalfn::pg_catalog.oid, g.aggcombinefn::pg_catalog.oid,
+        g.aggmtransfn::pg_catalog.oid, g.aggminvtransfn::pg_catalog.oid, g.aggmfinalfn::pg_catalog.oid)
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+      LEFT JOIN pg_catalog.pg_aggregate g ON g.aggfnoid = p.oid AND p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace
       LEFT JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.objid = p.oid
         AND e.deptype = 'e'
     WHERE p.pronamespace IN (${schemas}) ${limit}`,

@@ -177,6 +177,10 @@ export interface CatalogFunction {
   readonly outputs: readonly { readonly name: string; readonly type: number }[] | null;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly language: string;
+  /** Whether its language lets it do no more than its caller or owner may (pg_language.lanpltrusted). */
+  readonly trustedLanguage: boolean;
+  /** pg_proc.oid of the functions that an aggregate runs; empty for all others. */
+  readonly aggregates: readonly number[];
   readonly securityDefiner: boolean;
   readonly fromExtension: boolean;
   /** `app.cleanup(integer)@812`. */

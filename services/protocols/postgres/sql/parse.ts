@@ -112,14 +112,12 @@ function syntaxError(
   // Positions are counted in characters, which are code points.
   const characters = Array.from(text);
   const position = error.sqlDetails?.cursorPosition ?? 0;
-  const line = characters.slice(0, position).filter((character) => character === '\n').length + 1;
   const near = characters.slice(position, position + maxShownContext).join('');
   return {
     reason: 'unparsable',
-    message: `The statement does not parse: ${error.message} (character ${position + 1}, line ${line}).`,
-    hint:
-      near === ''
-        ? 'Check the end of the statement; the gateway refuses what it cannot read.'
-        : `Check it at: ${near}`,
+    // As PostgreSQL says it: clients know these words, and show the place.
+    message: error.message,
+    position: position + 1,
+    hint: `Check ${near === '' ? 'the end of the statement' : `it at: ${near}`}; the gateway refuses what it cannot read.`,
   };
 }

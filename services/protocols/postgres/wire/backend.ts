@@ -98,6 +98,8 @@ export interface OwnMessage {
   readonly message: string;
   readonly detail?: string;
   readonly hint?: string;
+  /** Of the character in the client's text that it is about, from 1. */
+  readonly position?: number;
 }
 
 /** NUL ends a field, so it cannot stand in one. */
@@ -105,7 +107,7 @@ const field = (letter: string, text: string): Buffer =>
   Buffer.from(`${letter}${text.replaceAll('\0', '\ufffd')}\0`);
 
 export function ownMessage(say: OwnMessage): Buffer {
-  const { severity, sqlState, message, detail, hint } = say;
+  const { severity, sqlState, message, detail, hint, position } = say;
   const isError = severity === 'ERROR' || severity === 'FATAL';
   return frameOf(
     isError ? backend.errorResponse : backend.noticeResponse,
@@ -115,6 +117,7 @@ export function ownMessage(say: OwnMessage): Buffer {
     field('M', message),
     ...(detail === undefined ? [] : [field('D', detail)]),
     ...(hint === undefined ? [] : [field('H', hint)]),
+    ...(position === undefined ? [] : [field('P', String(position))]),
     [0],
   );
 }

@@ -37,8 +37,9 @@ test('a refusal tells PostgreSQL’s own message, and where', async () => {
   const { intent } = await analyst.analyse("SELECT 'ü'\nFRM t frm t");
   expect(intent.unacceptable).toEqual({
     reason: 'unparsable',
-    message: 'The statement does not parse: syntax error at or near "t" (character 16, line 2).',
-    hint: 'Check it at: t frm t',
+    message: 'syntax error at or near "t"',
+    position: 16,
+    hint: 'Check it at: t frm t; the gateway refuses what it cannot read.',
   });
 });
 
