@@ -158,12 +158,22 @@ export interface UnmatchedPattern {
   readonly message: string;
 }
 
+/** What an analysis has found, beside what is decided. */
+export interface Understanding {
+  /** For people: titles, and lines of text. */
+  readonly sections: readonly { readonly title: string; readonly lines: readonly string[] }[];
+  /** The same for programs. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
 /** What `policy explain` and `check --online` need of a target: its catalog, without a session. */
 export interface Analyst {
   /** What the text would do in a session in which the texts of `sessionSetup` were run before. */
   analyse(text: string, sessionSetup: readonly string[]): Promise<Intent>;
   /** `app.users.email -> email`: the masks that these obligations put on what the text would return. `intent` comes from `analyse`. */
   masks(intent: Intent, obligations: Obligations): readonly string[];
+  /** What stands behind the effects of `intent`, which comes from `analyse`. Absent where effects say all. */
+  understanding?(intent: Intent, obligations: Obligations): Understanding;
   /** Which of these match nothing in the catalog. */
   unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[];
   /** For `check --online`: goes as far as can be told without doing anything there. @throws when the target cannot be reached */

@@ -23,6 +23,14 @@ beforeAll(async () => {
   await client.query('CREATE SCHEMA app');
   await client.query('CREATE TABLE app.users (id int PRIMARY KEY, email text)');
   await client.query('CREATE TABLE app.orders (id int PRIMARY KEY, customer int)');
+  await client.query('CREATE VIEW app.seen AS SELECT id, email AS mail, upper(email) AS loud FROM app.users');
+  await client.query('CREATE TABLE app.bills (id int PRIMARY KEY)');
+  await client.query(
+    'CREATE TABLE app.lines (id int, o int CONSTRAINT of REFERENCES app.bills ON DELETE CASCADE)',
+  );
+  await client.query(
+    "CREATE FUNCTION app.owned(int) RETURNS int LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT $1'",
+  );
   await client.end();
 }, 600_000);
 
@@ -307,6 +315,69 @@ describe('policy explain', () => {
       status: 1,
       rule: null,
       reason: 'no-rule',
+    });
+  });
+
+  test('tells what it has understood: tables and through which view, functions, where columns come from, what comes along, and what not', async () => {
+    const cwd = await configured();
+    const read = await explain(
+      cwd,
+      '--sql',
+      'SELECT s.id AS x, mail, loud, 1 AS one FROM app.seen s WHERE id > 1',
+    );
+    expect(read.stdout).toContain(`
+Tables
+  select app.seen
+    columns: id, mail, loud
+    beside output: id
+  select app.users through app.seen
+    columns: id, email
+    beside output: id
+
+Columns that come back
+  x <- app.users.id through app.seen.id
+  mail <- app.users.email through app.seen.mail; masked: email
+  loud <- computed from app.users.email through app.seen.loud; masked: whole
+  one <- no column
+`);
+    const remove = await explain(cwd, '--sql', 'SELECT 1; DELETE FROM app.bills WHERE id = app.owned(7)');
+    expect(remove.stdout).toContain(`
+Functions
+  app.owned (sql, stable, security definer)
+
+Columns that come back from statement 1
+  ?column? <- no column
+
+Columns that come back from statement 2
+  not known: each counts as computed from all that the statement touches
+
+Along with it
+  deletes rows of app.lines that refer to app.bills (foreign key of)
+
+Why it is not understood
+  security-definer: it calls a function that runs with the rights of its owner
+`);
+    expect(await json(cwd, '--sql', 'SELECT mail FROM app.seen')).toMatchObject({
+      analysis: {
+        tables: [
+          { effect: 'select', relation: 'app.seen', through: [], columns: ['app.seen.mail'] },
+          { effect: 'select', relation: 'app.users', through: ['app.seen'], columns: ['app.users.email'] },
+        ],
+        functions: [],
+        columns: [
+          [
+            {
+              name: 'mail',
+              from: ['app.users.email'],
+              through: ['app.seen.mail'],
+              derived: false,
+              mask: 'email',
+            },
+          ],
+        ],
+        consequences: [],
+        reasons: [],
+      },
     });
   });
 

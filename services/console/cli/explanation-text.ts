@@ -1,6 +1,7 @@
 import { durationText } from '../../core/model/quantity.ts';
 import { visibleText } from '../../core/model/visible-text.ts';
 import type { Explanation, RuleExplanation, UnitExplanation } from '../../core/policy/explain.ts';
+import type { Understanding } from '../../protocols/protocol.ts';
 import { messageText } from './message-text.ts';
 import { bold, dim, green, red, yellow } from './screen.ts';
 import { approversText } from './who-text.ts';
@@ -9,7 +10,11 @@ const colours = { allow: green, deny: red, hold: yellow } as const;
 const decisionWords = { allow: 'ALLOW', deny: 'DENY', hold: 'HOLD' } as const;
 
 /** Why a decision is what it is, for a person who writes policies. */
-export function explanationText(explanation: Explanation, masks: readonly string[]): readonly string[] {
+export function explanationText(
+  explanation: Explanation,
+  masks: readonly string[],
+  understood: Understanding['sections'],
+): readonly string[] {
   const { decision, rule, reason, message, hint, effects, opaque, policies, connection } = explanation;
   const by = rule === null ? '' : `  by ${messageText(rule)}`;
   const elsewhere = policies.filter(({ applies }) => !applies);
@@ -19,6 +24,7 @@ export function explanationText(explanation: Explanation, masks: readonly string
     ...approvalText(explanation),
     ...section('Effects', effects.flatMap(unitText)),
     ...section('Not understood', opaque.flatMap(unitText)),
+    ...understood.flatMap(({ title, lines }) => section(title, lines.map(visibleText))),
     ...section('Masked', masks.map(visibleText)),
     ...section(
       'Policies that do not apply',

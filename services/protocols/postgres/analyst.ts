@@ -5,7 +5,7 @@ import type { Obligations } from '../../core/model/decision.ts';
 import { InvariantError } from '../../core/model/errors.ts';
 import type { TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
-import type { Analyst, UnmatchedPattern, UsedPattern } from '../protocol.ts';
+import type { Analyst, Understanding, UnmatchedPattern, UsedPattern } from '../protocol.ts';
 import { TargetMasking } from './mask/masking.ts';
 import { nameMatcher } from './policy.ts';
 import { Conversation } from './session/conversation.ts';
@@ -15,6 +15,7 @@ import type { StatementFacts } from './sql/analysis.ts';
 import type { Catalog } from './sql/catalog.ts';
 import { LargeTexts } from './sql/large-texts.ts';
 import type { PostgresTarget } from './target.ts';
+import { understanding } from './understanding.ts';
 
 /** Reads the target's catalog once. @throws UpstreamError, CatalogError */
 export async function createAnalyst(name: TargetName, target: PostgresTarget, log: Logger): Promise<Analyst> {
@@ -72,6 +73,14 @@ class PostgresAnalyst implements Analyst {
     const statements = this.#statements.get(intent) ?? [];
     const masking = new TargetMasking(() => this.#work.catalog, createSecretKey(randomBytes(32)));
     return statements.flatMap((statement) => masking.describe(obligations, statement));
+  }
+
+  understanding(intent: Intent, obligations: Obligations): Understanding {
+    const statements = this.#statements.get(intent) ?? [];
+    const masking = new TargetMasking(() => this.#work.catalog, createSecretKey(randomBytes(32)));
+    return understanding(statements, this.#work.catalog, (output) =>
+      masking.describeOutput(obligations, output),
+    );
   }
 
   unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[] {

@@ -5,7 +5,7 @@ import { principalKinds } from '../../../core/model/principal.ts';
 import { visibleText } from '../../../core/model/visible-text.ts';
 import type { Explanation } from '../../../core/policy/explain.ts';
 import { protocols } from '../../../protocols/index.ts';
-import type { Analyst, Protocol } from '../../../protocols/protocol.ts';
+import type { Analyst, Protocol, Understanding } from '../../../protocols/protocol.ts';
 import { wholeConfig } from '../config-files.ts';
 import { CliError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -116,8 +116,9 @@ async function run(options: Options): Promise<void> {
     const { obligations } = policySet.view(principal, target.name);
     const masks = analyst.masks(intent, obligations);
     process.exitCode = exits[explanation.decision];
-    if (options.json) printJson(explanationJson(explanation, intent, masks));
-    else print(...explanationText(explanation, masks));
+    const understood = analyst.understanding?.(intent, obligations) ?? null;
+    if (options.json) printJson(explanationJson(explanation, intent, masks, understood));
+    else print(...explanationText(explanation, masks, understood?.sections ?? []));
   } finally {
     await analyst.close();
   }
@@ -144,7 +145,12 @@ async function analystOf({
 }
 
 /** The first eight keys are what programs rely on; the others say why. */
-const explanationJson = (explanation: Explanation, intent: Intent, masks: readonly string[]) => ({
+const explanationJson = (
+  explanation: Explanation,
+  intent: Intent,
+  masks: readonly string[],
+  understood: Understanding | null,
+) => ({
   decision: explanation.decision,
   rule: explanation.rule,
   reason: explanation.reason,
@@ -156,6 +162,7 @@ const explanationJson = (explanation: Explanation, intent: Intent, masks: readon
   message: explanation.message,
   hint: explanation.hint,
   approval: explanation.approval,
+  analysis: understood?.json ?? null,
   explanation: { effects: explanation.effects, opaque: explanation.opaque },
   policies: explanation.policies,
   limits: explanation.limits,

@@ -105,6 +105,19 @@ export class TargetMasking implements Masking {
     return [...new Set(said)];
   }
 
+  /** The same of one output column: its transform, `whole` where something is computed from a masked column, null where none is masked. */
+  describeOutput(obligations: Obligations, output: OutputColumn): string | null {
+    const origin = originOf(this.#masksOf(obligations), output, [], null);
+    switch (origin.kind) {
+      case 'masked':
+        return origin.transform;
+      case 'derived':
+        return 'whole';
+      case 'clear':
+        return null;
+    }
+  }
+
   #masksOf(obligations: Obligations): FieldMasks {
     const catalog = this.#catalog();
     let masks = this.#masks.get(obligations);

@@ -117,6 +117,8 @@ export interface Guess {
 
 /** Where an output column's values come from. */
 export interface OutputColumn {
+  /** As the server will call it. */
+  readonly name: string;
   /**
    * A view's column stands beside the base column that it passes on, a partition's beside its parent's: a mask on any of them
    * counts.
@@ -170,6 +172,8 @@ export interface StatementFacts {
   readonly effects: readonly PostgresEffect[];
   readonly opaque: readonly OpaqueReason[];
   readonly versions: readonly string[];
+  /** Relations that it reaches through a view that it names. */
+  readonly through: readonly { readonly relation: string; readonly view: string }[];
   /** What it sets off by itself, a sentence each: triggers, rules, cascades. Their effects are among its effects. */
   readonly consequences: readonly string[];
   /** Planning it may run somebody's code already: the planner calls functions to see what they give. */

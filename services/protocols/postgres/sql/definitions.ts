@@ -313,6 +313,6 @@ export function vacuum(statement: VacuumStmt, { context }: Frame): Told {
 export function refreshView(range: RangeVar | undefined, { context }: Frame): Told {
   const relation = noteRelation('maintain', 'materialized view', range, context);
   const facts = relation === null ? null : viewFacts(relation, context);
-  if (facts !== null) context.findings.readThrough(facts.findings, false);
+  if (relation !== null && facts !== null) context.findings.readThrough(relation, facts.findings, false);
   return { command: 'REFRESH MATERIALIZED VIEW' };
 }

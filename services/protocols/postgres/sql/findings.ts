@@ -1,4 +1,12 @@
-import type { ColumnRef, Guess, OpaqueReason, PostgresEffect, RowChoice, Verb } from './analysis.ts';
+import type {
+  ColumnRef,
+  Guess,
+  OpaqueReason,
+  PostgresEffect,
+  RowChoice,
+  StatementFacts,
+  Verb,
+} from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
 import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
@@ -34,6 +42,7 @@ export class Findings {
   readonly #versions = new Set<string>();
   readonly #touched = new Set<Relation>();
   readonly #consequences = new Set<string>();
+  readonly #through = new Map<string, StatementFacts['through'][number]>();
 
   opaque(reason: OpaqueReason): void {
     this.#opaque.add(reason);
@@ -143,11 +152,15 @@ export class Findings {
   }
 
   /**
-   * Takes over what reading a view does beside giving its columns: they count when they are named. What a materialized view
+   * Takes over what reading the view does beside giving its columns: they count when they are named. What a materialized view
    * would run has run when it was filled (`stored`).
    */
-  readThrough(view: Findings, stored: boolean): void {
-    for (const relation of view.#touched) this.touch(relation);
+  readThrough(named: Relation, view: Findings, stored: boolean): void {
+    for (const relation of view.#touched) {
+      this.touch(relation);
+      const key = `${relation.oid} ${named.oid}`;
+      if (!this.#through.has(key)) this.#through.set(key, { relation: relation.text, view: named.text });
+    }
     for (const version of view.#versions) this.#versions.add(version);
     for (const reason of view.#opaque) this.#opaque.add(reason);
     if (view.plansWithCode && !stored) this.plansWithCode = true;
@@ -183,6 +196,10 @@ export class Findings {
 
   versions(): readonly string[] {
     return [...this.#versions];
+  }
+
+  through(): StatementFacts['through'] {
+    return [...this.#through.values()];
   }
 
   consequences(): readonly string[] {

@@ -26,7 +26,7 @@ export function noteRead(relation: Relation, only: boolean, context: Context): v
   if (!relation.isView || relation.system) return;
   const view = viewFacts(relation, context);
   if (view === null) findings.opaque('unknown-relation');
-  else findings.readThrough(view.findings, relation.kind === 'materialized view');
+  else findings.readThrough(relation, view.findings, relation.kind === 'materialized view');
 }
 
 /**
@@ -152,7 +152,7 @@ function noteWriteThroughView(
     context.findings.opaque('unknown-relation');
     return;
   }
-  context.findings.readThrough(facts.findings, false);
+  context.findings.readThrough(view, facts.findings, false);
   const { base } = facts;
   if (base === null || view.insteadOf.has(event)) return;
   const written =

@@ -29,5 +29,5 @@ export interface Frame {
 
 export function outputsOf(columns: Columns | undefined): readonly OutputColumn[] | null {
   if (columns === undefined || columns.open !== null || columns.fields.length === 0) return null;
-  return columns.fields.map(({ value: { sources, derived } }) => ({ sources, derived }));
+  return columns.fields.map(({ name, value: { sources, derived } }) => ({ name, sources, derived }));
 }

@@ -491,6 +491,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     effects: body?.effects ?? findings.effects(),
     opaque,
     versions: body?.versions ?? findings.versions(),
+    through: body?.through ?? findings.through(),
     consequences: body?.consequences ?? findings.consequences(),
     plansWithCode: body?.plansWithCode ?? findings.plansWithCode,
     outputs,

@@ -105,7 +105,7 @@ test('without lineage every column may come from all that the statement touches'
 describe('the table and column numbers of RowDescription', () => {
   test('mask what lineage has missed, with the pseudonym that lineage would give', async () => {
     const sql = 'SELECT ssn AS whatever FROM users';
-    const blind = { outputs: [{ sources: [], derived: false }] };
+    const blind = { outputs: [{ name: 'x', sources: [], derived: false }] };
     expect(await shown(sql, full, blind)).toEqual(['********']);
     const [byLineage] = await shown(sql, hashed);
     expect(byLineage).toMatch(/^masked-[0-9a-f]{20}$/);

@@ -1,0 +1,136 @@
+/** What an analysis has found, for whoever writes policies: `sallyport policy explain`. */
+import type { Understanding } from '../protocol.ts';
+import { mergeEffects } from './sql/analyse-text.ts';
+import type { OpaqueReason, OutputColumn, PostgresEffect, StatementFacts } from './sql/analysis.ts';
+import type { Catalog, CatalogFunction } from './sql/catalog.ts';
+import { columnText } from './sql/names.ts';
+
+/** What each reason means for the statement that has it. */
+const reasonTexts: Readonly<Record<OpaqueReason, string>> = {
+  'unknown-relation':
+    'it names a table or view that the catalog does not have, or a view that could not be read',
+  'unknown-column': 'it names a column that its tables do not have',
+  'unknown-function': 'it calls a function that the catalog does not have',
+  'unknown-type': 'it names a type that the catalog does not have',
+  'unknown-operator': 'it uses an operator that the catalog does not have for such values',
+  'unknown-name': 'it runs a prepared statement or cursor that the gateway has not seen being made',
+  'procedural-code': 'it carries code (DO, a function body) that only the server reads',
+  'dynamic-sql': 'it calls a function that runs SQL handed to it as text, or reads the table that it is told',
+  'security-definer': 'it calls a function that runs with the rights of its owner',
+  'untrusted-language': 'it calls a function in a language that can do whatever the server can',
+  'rewrite-rule': 'a rewrite rule makes something else of it',
+  'unknown-statement': 'this version of the gateway does not know such statements',
+};
+
+/** `maskOf`: what becomes of an output column; null when it stays as it is. */
+export function understanding(
+  statements: readonly StatementFacts[],
+  catalog: Catalog,
+  maskOf: (output: OutputColumn) => string | null,
+): Understanding {
+  const through = new Map<string, Set<string>>();
+  for (const { relation, view } of statements.flatMap((statement) => statement.through)) {
+    through.set(relation, (through.get(relation) ?? new Set()).add(view));
+  }
+  const effects = mergeEffects(statements).filter(({ relation }) => relation !== null);
+  const tables = effects.map((effect) => tableOf(effect, [...(through.get(effect.relation ?? '') ?? [])]));
+  const functions = functionsOf(statements, catalog);
+  const columns = statements.map(({ outputs }) =>
+    outputs === null ? null : outputs.map((output) => columnOf(output, catalog, maskOf(output))),
+  );
+  const consequences = [...new Set(statements.flatMap((statement) => statement.consequences))];
+  const reasons = [...new Set(statements.flatMap(({ opaque }): readonly OpaqueReason[] => opaque))].map(
+    (reason) => ({
+      reason,
+      means: reasonTexts[reason],
+    }),
+  );
+  const sections = [
+    { title: 'Tables', lines: tables.flatMap(tableLines) },
+    { title: 'Functions', lines: functions.map(({ name, about }) => `${name} (${about})`) },
+    ...columns.map((listed, at) => ({
+      title: `Columns that come back${statements.length > 1 ? ` from statement ${at + 1}` : ''}`,
+      lines: listed === null ? unknownColumns(statements[at]) : listed.map(columnLine),
+    })),
+    { title: 'Along with it', lines: consequences },
+    { title: 'Why it is not understood', lines: reasons.map(({ reason, means }) => `${reason}: ${means}`) },
+  ];
+  return {
+    sections: sections.filter(({ lines }) => lines.length > 0),
+    json: { tables, functions, columns, consequences, reasons },
+  };
+}
+
+const tableOf = (effect: PostgresEffect, through: readonly string[]) => ({
+  effect: effect.verb,
+  relation: effect.relation,
+  through,
+  columns: effect.columns,
+  conditionColumns: effect.conditionColumns,
+  rowsChosenBy: effect.rowsChosenBy,
+});
+
+/** Columns go by their own names here: the relation stands before them. */
+function tableLines(table: ReturnType<typeof tableOf>): readonly string[] {
+  const { effect, relation, through, columns, conditionColumns, rowsChosenBy } = table;
+  const names = (listed: readonly string[]): string =>
+    listed.map((column) => column.slice((relation ?? '').length + 1)).join(', ');
+  return [
+    `${effect} ${relation}${through.length === 0 ? '' : ` through ${through.join(', ')}`}`,
+    ...(columns.length === 0 ? [] : [`  columns: ${names(columns)}`]),
+    ...(conditionColumns.length === 0 ? [] : [`  beside output: ${names(conditionColumns)}`]),
+    ...(rowsChosenBy === null ? [] : [`  rows chosen by: ${rowsChosenBy}`]),
+  ];
+}
+
+function functionsOf(statements: readonly StatementFacts[], catalog: Catalog) {
+  const called = new Set(
+    statements.flatMap((statement) => statement.effects.flatMap((effect) => effect.function ?? [])),
+  );
+  return [...called].map((name) => {
+    const overloads = [...catalog.functionsByOid.values()].filter((one) => one.text === name);
+    const about = [...new Set(overloads.map(functionText))];
+    return { name, about: about.length === 0 ? 'not in the catalog' : about.join('; or ') };
+  });
+}
+
+const functionText = ({ language, volatility, securityDefiner }: CatalogFunction): string =>
+  [language, volatility, ...(securityDefiner ? ['security definer'] : [])].join(', ');
+
+function columnOf({ name, sources, derived }: OutputColumn, catalog: Catalog, mask: string | null) {
+  // A view's own column stands beside those that it leads to.
+  const isView = (oid: number): boolean => catalog.relationsByOid.get(oid)?.isView === true;
+  const base = sources.filter((source) => !isView(source.relationOid));
+  return {
+    name,
+    from: (base.length === 0 ? sources : base).map(columnText),
+    through: [...new Set(sources.filter((source) => isView(source.relationOid)).map(columnText))],
+    derived,
+    mask,
+  };
+}
+
+function columnLine({ name, from, through, derived, mask }: ReturnType<typeof columnOf>): string {
+  const origin = from.length === 0 ? 'no column' : `${derived ? 'computed from ' : ''}${from.join(', ')}`;
+  const views = through.filter((column) => !from.includes(column));
+  const way = views.length === 0 ? '' : ` through ${views.join(', ')}`;
+  return `${name} <- ${origin}${way}${mask === null ? '' : `; masked: ${mask}`}`;
+}
+
+const givingRows: ReadonlySet<string> = new Set([
+  'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'MERGE',
+  'COPY',
+  'EXECUTE',
+  'FETCH',
+  'CALL',
+]);
+
+/** Of a statement that may give rows, and of which too little is known. */
+const unknownColumns = (statement: StatementFacts | undefined): readonly string[] =>
+  statement === undefined || statement.opaque.length === 0 || !givingRows.has(statement.command)
+    ? []
+    : ['not known: each counts as computed from all that the statement touches'];
