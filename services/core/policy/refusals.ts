@@ -130,7 +130,7 @@ const maskedFieldInCondition = (
 ): Deny =>
   deny(
     'masked-field-in-condition',
-    `Refused: ${shown(what)} on ${context.target} filters, joins, sorts or computes by ${field}, ` +
+    `Refused: ${shown(what)} on ${context.target} filters, joins, sorts, computes, renames or looks up keys by ${field}, ` +
       `which policy ${policy} masks: that would reveal the values bit by bit.`,
     insteadOfCondition(field, inConditions) +
       'If you must choose by it, ask the people who run this gateway for a mask with "inConditions: allow".',

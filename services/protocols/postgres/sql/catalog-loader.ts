@@ -264,6 +264,7 @@ function loadForeignKeys(rows: CatalogResult, relations: ReadonlyMap<number, Rel
       onUpdate: referentialActions[text(onUpdate)] ?? 'none',
     };
     referenced.referencedBy.push(key);
+    dependent.references.push(key);
     referenced.changedBy.push(text(xmin));
     dependent.changedBy.push(text(xmin));
   }

@@ -57,7 +57,7 @@ export interface UniqueKey {
   readonly identifies: boolean;
 }
 
-/** A foreign key, seen from the relation that it refers to. */
+/** A foreign key; both its relations know it. */
 export interface ForeignKey {
   readonly name: string;
   readonly dependent: Relation;
@@ -91,6 +91,8 @@ export class Relation {
   readonly rules: RewriteRule[] = [];
   readonly ruleDefinitions: (string | null)[] = [];
   readonly referencedBy: ForeignKey[] = [];
+  /** Its own foreign keys. */
+  readonly references: ForeignKey[] = [];
   readonly uniqueKeys: UniqueKey[] = [];
   readonly code: RelationCode[] = [];
   readonly triggers: Trigger[] = [];

@@ -4,6 +4,7 @@ import type { CatalogColumn, Relation } from './catalog.ts';
 import { type Context, findRelation } from './context.ts';
 import { evaluateBoolean } from './expressions.ts';
 import { noteUnknownRelation, relationItem } from './from.ts';
+import { noteKeys } from './keys-asked.ts';
 import { listOf, strings } from './nodes.ts';
 import { noteRead, noteWrite } from './relation-effects.ts';
 import { type Columns, emptyScope, fieldNamed, Scope } from './scope.ts';
@@ -38,6 +39,7 @@ function copyFrom(statement: CopyStmt, context: Context): Columns {
   const item = relationItem(relation, statement.relation ?? {}, context);
   evaluateBoolean(statement.whereClause, new Scope(null, [item]), context);
   noteWrite('insert', relation, columns, false, null, context);
+  noteKeys('insert', statement, relation, columns, () => null, context);
   return nothing;
 }
 

@@ -92,6 +92,21 @@ export class Findings {
     guesses.set(comparison, { columns: sources.map((source) => source.text), values });
   }
 
+  /** The statement's own effect, which comes first, takes these out of the reach of their masks. */
+  expose(sources: Sources): void {
+    const [own] = this.#effects.values();
+    for (const source of sources) own?.conditionColumns.add(source.text);
+  }
+
+  /** Writing asks whether so many values are in these columns; null is nobody knows how many. */
+  ask(verb: Verb, { text }: Relation, asking: object, sources: Sources, values: number | null): void {
+    if (sources.length === 0) return;
+    const { conditionColumns, guesses } = this.#draft(verb, text, text);
+    const columns = sources.map((source) => source.text);
+    if (values === null) for (const column of columns) conditionColumns.add(column);
+    else guesses.set(asking, { columns, values });
+  }
+
   /** A value that is returned was computed from these. */
   derive(sources: Sources): void {
     for (const source of sources) {

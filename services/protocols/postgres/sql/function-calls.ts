@@ -72,6 +72,10 @@ export function callFunction(call: FuncCall, scope: Scope, context: Context, eva
   const positional = !named && call.func_variadic !== true;
   const possible = possibleFunctions(context, { schema, name, given, positional });
   const all = [...argumentValues, ...others];
+  // What it does with them, nobody here knows: send them, store them, set them.
+  if (possible.some(({ function: run }) => run.volatility === 'volatile' && !isPureBuiltIn(run))) {
+    context.findings.condition(mergeSources(all));
+  }
   if (possible.length === 0) {
     return { value: callUnknown(call, parts, argumentValues, all, context), functions: [] };
   }
@@ -85,6 +89,8 @@ export function callFunction(call: FuncCall, scope: Scope, context: Context, eva
   const functions = possible.map((one) => one.function);
   return { value: resultOf(functions, all, type, context), functions };
 }
+
+const isPureBuiltIn = ({ schema, name }: CatalogFunction): boolean => schema === 'pg_catalog' && isPure(name);
 
 /** Without noting a lone column argument as read: `ssn(u)` may want one field of the row. */
 function evaluateArguments(

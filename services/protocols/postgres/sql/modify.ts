@@ -17,6 +17,7 @@ import { withTables } from './common-tables.ts';
 import { type Context, findRelation } from './context.ts';
 import { evaluate, evaluateBoolean, evaluateCondition, evaluateParts } from './expressions.ts';
 import { fromItems, noteUnknownRelation, relationItem } from './from.ts';
+import { noteKeys } from './keys-asked.ts';
 import { listOf } from './nodes.ts';
 import { noteWrite } from './relation-effects.ts';
 import { rowsChosenBy } from './rows-chosen.ts';
@@ -25,6 +26,7 @@ import { targetList } from './target-list.ts';
 import { anyType, typeOid } from './types.ts';
 import { anything, computed, type Field, mergeSources, type Value } from './value.ts';
 import { evaluateWhere } from './where.ts';
+import { isWritten } from './written-equality.ts';
 
 /** Null when the node is none of them. */
 export function modify(node: Node, parent: Scope, context: Context): Columns | null {
@@ -85,10 +87,22 @@ function insert(statement: InsertStmt, scope: Scope, context: Context): Columns 
       : sourceValues(context.queries.query(statement.selectStmt, scope, context));
   store(source, columns, context);
   note('insert', target, columns, null, context);
+  const rows = rowsOf(statement.selectStmt);
+  if (target.relation !== null) {
+    noteKeys('insert', statement, target.relation, columns, () => rows, context);
+  }
   if (statement.onConflictClause !== undefined) {
     onConflict(statement.onConflictClause, target, columns, source, scope, context);
+    noteAssignedKeys(statement.onConflictClause.targetList, target, rows, context);
   }
   return returning(statement.returningClause, target, [target.item], scope, context);
+}
+
+/** How many rows VALUES has; null for a query, which may have any number. */
+function rowsOf(source: Node | undefined): number | null {
+  if (source === undefined) return 1; // DEFAULT VALUES
+  const rows = 'SelectStmt' in source ? listOf(source.SelectStmt.valuesLists).length : 0;
+  return rows === 0 ? null : rows;
 }
 
 const sourceValues = ({ fields, open }: Columns): readonly Value[] => [
@@ -200,6 +214,23 @@ function assign(
   return columns;
 }
 
+/** @param computed how many values there are of what is not written as it stands */
+function noteAssignedKeys(
+  nodes: readonly Node[] | undefined,
+  { relation }: Target,
+  computed: number | null,
+  context: Context,
+): void {
+  const assigned = listOf(nodes).flatMap((node) => {
+    const column = 'ResTarget' in node ? relation?.column(node.ResTarget.name ?? '') : undefined;
+    const isOne = 'ResTarget' in node && isWritten(node.ResTarget.val);
+    return column === undefined ? [] : [[column, isOne ? 1 : computed] as const];
+  });
+  const values = new Map(assigned);
+  if (relation === null || nodes === undefined) return;
+  noteKeys('update', nodes, relation, [...values.keys()], (column) => values.get(column) ?? null, context);
+}
+
 function choiceOf(
   where: Node | undefined,
   { relation, item }: Target,
@@ -216,6 +247,7 @@ function update(statement: UpdateStmt, scope: Scope, context: Context): Columns 
   const columns = assign(statement.targetList, target, inner, context);
   evaluateWhere(statement.whereClause, inner, context);
   note('update', target, columns, choiceOf(statement.whereClause, target, items), context);
+  noteAssignedKeys(statement.targetList, target, null, context);
   return returning(statement.returningClause, target, items, scope, context);
 }
 
@@ -256,6 +288,7 @@ function mergeAction(
   switch (clause.commandType) {
     case 'CMD_UPDATE':
       note('update', target, assign(clause.targetList, target, scope, context), chosenBy, context);
+      noteAssignedKeys(clause.targetList, target, null, context);
       return;
     case 'CMD_DELETE':
       note('delete', target, allColumns(target), chosenBy, context);
@@ -266,6 +299,10 @@ function mergeAction(
       const values = listOf(clause.values).map((node) => evaluate(node, scope, context));
       store(values, columns, context);
       note('insert', target, columns, null, context);
+      // As many rows as the source has.
+      if (target.relation !== null) {
+        noteKeys('insert', clause, target.relation, columns, () => null, context);
+      }
       return;
     }
     case 'CMD_NOTHING':

@@ -25,6 +25,7 @@ import {
   truncate,
   vacuum,
 } from './definitions.ts';
+import { expose, exposeSchema } from './exposed.ts';
 import { Findings } from './findings.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
@@ -48,6 +49,14 @@ import { type Frame, outputsOf, type Told } from './statement.ts';
 
 type Handler<Kind extends StatementKind> = (body: NodeBody<Kind>, frame: Frame) => Told;
 type Handlers = { readonly [Kind in StatementKind]: Handler<Kind> | null };
+
+/** What is renamed as a whole. */
+const named: ReadonlySet<string> = new Set([
+  'OBJECT_TABLE',
+  'OBJECT_FOREIGN_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+]);
 
 /** A definition that says nothing but which object it is about. */
 const define =
@@ -132,6 +141,9 @@ export const handlers: Handlers = {
       if (def !== undefined && 'PartitionCmd' in def)
         noteRelation('alter', kind, def.PartitionCmd.name, context);
       if (def !== undefined && 'RangeVar' in def) noteRelation('alter', kind, def.RangeVar, context);
+      // Its masks were, or will be, those of the other table.
+      if (def !== undefined && 'PartitionCmd' in def) expose(def.PartitionCmd.name, context);
+      if (node.AlterTableCmd.subtype === 'AT_DropInherit') expose(body.relation, context);
     }
     noteTableParts(body.cmds, body.relation ?? null, context);
     return { command: `ALTER ${kind.toUpperCase()}` };
@@ -146,10 +158,18 @@ export const handlers: Handlers = {
     if (body.object !== undefined) noteNamed('alter', kindText(body.objtype), body.object, context);
     return { command: 'SECURITY LABEL' };
   },
-  RenameStmt: (body, { context }) =>
-    alterNamed(body.renameType, body.relation, body.object, body.subname, context),
-  AlterObjectSchemaStmt: (body, { context }) =>
-    alterNamed(body.objectType, body.relation, body.object, undefined, context),
+  RenameStmt: (body, { context }) => {
+    const told = alterNamed(body.renameType, body.relation, body.object, body.subname, context);
+    if (body.renameType === 'OBJECT_SCHEMA') exposeSchema(body.subname ?? '', context);
+    else if (body.renameType === 'OBJECT_COLUMN') expose(body.relation, context, body.subname);
+    else if (named.has(body.renameType ?? '')) expose(body.relation, context);
+    return told;
+  },
+  AlterObjectSchemaStmt: (body, { context }) => {
+    const told = alterNamed(body.objectType, body.relation, body.object, undefined, context);
+    expose(body.relation, context);
+    return told;
+  },
   AlterOwnerStmt: (body, { context }) =>
     alterNamed(body.objectType, body.relation, body.object, undefined, context),
   AlterObjectDependsStmt: (body, { context }) =>
@@ -157,6 +177,8 @@ export const handlers: Handlers = {
 
   CreateTrigStmt: (body, { context }) => {
     noteRelation('create', 'trigger', body.relation, context, dotted(body.trigname ?? ''));
+    // Its function is given whole rows.
+    expose(body.relation, context);
     noteExpressions(body.whenClause, body.relation ?? null, context);
     return { command: 'CREATE TRIGGER' };
   },
@@ -374,7 +396,11 @@ export const handlers: Handlers = {
   VacuumStmt: vacuum,
   ClusterStmt: (body, { context }) => {
     if (body.relation === undefined) noteObject('maintain', 'database', '', context);
-    else noteRelation('maintain', 'table', body.relation, context);
+    else {
+      noteRelation('maintain', 'table', body.relation, context);
+      // Rows then lie, and come, in the order of the index.
+      expose(body.relation, context);
+    }
     return { command: 'CLUSTER' };
   },
   ReindexStmt: (body, { context }) => {
@@ -442,6 +468,7 @@ function notePublished(nodes: readonly Node[] | undefined, context: Context): vo
     const table = 'PublicationObjSpec' in node ? node.PublicationObjSpec.pubtable : undefined;
     if (table === undefined) continue;
     noteRelation('replicate', 'table', table.relation, context);
+    expose(table.relation, context);
     noteExpressions(table.whereClause, table.relation ?? null, context);
   }
 }

@@ -33,7 +33,7 @@ const isColumn = (node: Node | undefined): node is { readonly ColumnRef: ColumnR
   node !== undefined && 'ColumnRef' in node;
 
 /** A value that stands in the text or comes as a parameter: nothing that the row, or anything else, has a say in. */
-function isWritten(node: Node | undefined): node is Node {
+export function isWritten(node: Node | undefined): node is Node {
   if (node === undefined) return false;
   if ('A_Const' in node || 'ParamRef' in node) return true;
   if ('TypeCast' in node) return isWritten(node.TypeCast.arg);

@@ -130,9 +130,10 @@ describe('columns that show otherwise than as output', () => {
     ['SELECT * FROM users TABLESAMPLE BERNOULLI ((SELECT length(ssn) FROM users LIMIT 1))', users('ssn')],
     ['INSERT INTO cards(pan) SELECT ssn FROM users', users('ssn')],
     ['UPDATE users SET name = ssn', users('ssn')],
-    ['INSERT INTO users VALUES (1) ON CONFLICT (email) DO NOTHING', users('email')],
+    // A key that is written is asked for: masked-places.test.ts.
+    ['INSERT INTO users VALUES (1) ON CONFLICT (email) DO NOTHING', users('email', 'id')],
     ['INSERT INTO users VALUES (1) ON CONFLICT DO NOTHING', users('email', 'id')],
-    ['INSERT INTO users VALUES (1) ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING', users('email')],
+    ['INSERT INTO users VALUES (1) ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING', users('email', 'id')],
     [
       'INSERT INTO cards VALUES (1) ON CONFLICT (id) DO UPDATE SET pan = (SELECT ssn FROM users)',
       ['app.cards.id', 'app.users.ssn'],
@@ -149,7 +150,7 @@ describe('columns that show otherwise than as output', () => {
     ['SELECT code FROM v', []],
     ['SELECT id FROM v WHERE code = $1', ['app.users.ssn', 'app.v.code']],
     ['SELECT id FROM users u WHERE u IS NOT NULL', users('email', 'id', 'name', 'ssn')],
-    ['COPY users FROM STDIN WHERE ssn = $$x$$', users('ssn')],
+    ['COPY users (name) FROM STDIN WHERE ssn = $$x$$', users('ssn')],
     ['WITH t AS (SELECT ssn FROM users) SELECT 1 FROM t WHERE ssn = $1', users('ssn')],
     ['SELECT 1 FROM (SELECT ssn AS a FROM users) t(b) WHERE b = $1', users('ssn')],
     ['EXPLAIN SELECT 1 FROM users WHERE ssn < $1', users('ssn')],

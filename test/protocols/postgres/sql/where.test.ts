@@ -159,7 +159,7 @@ describe('no guess but a condition is', () => {
     ["MERGE INTO users u USING guesses g ON u.email = 'a' WHEN MATCHED THEN UPDATE SET pin = 1", 'email'],
     [
       "INSERT INTO users (id, pin) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET pin = 1 WHERE users.email = 'a'",
-      'email id',
+      'email id id*1',
     ],
     [
       'WITH RECURSIVE t(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM t WHERE g < 9) SELECT 1 FROM t, users WHERE email = g::text',
