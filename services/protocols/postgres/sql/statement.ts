@@ -2,6 +2,7 @@
 import type { Node } from 'libpg-query';
 import type { CopyOut, NameChange, NameUse, OutputColumn, StatementFacts } from './analysis.ts';
 import type { Context } from './context.ts';
+import type { Findings } from './findings.ts';
 import type { Columns } from './scope.ts';
 
 /** What a statement's handler tells beside its findings. */
@@ -30,4 +31,15 @@ export interface Frame {
 export function outputsOf(columns: Columns | undefined): readonly OutputColumn[] | null {
   if (columns === undefined || columns.open !== null || columns.fields.length === 0) return null;
   return columns.fields.map(({ name, value: { sources, derived } }) => ({ name, sources, derived }));
+}
+
+/** Notes which columns are computed in what the statement returns. */
+export function noteDerived(
+  outputs: readonly OutputColumn[] | null,
+  columns: Columns | undefined,
+  findings: Findings,
+): void {
+  if (columns === undefined || (columns.open === null && columns.fields.length === 0)) return;
+  if (outputs === null) findings.deriveAll();
+  else for (const { value } of columns.fields) if (value.derived) findings.derive(value.sources);
 }

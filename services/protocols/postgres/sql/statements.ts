@@ -1,6 +1,6 @@
 /** Every statement of PostgreSQL's grammar -> what it does. A kind that stands here as `null` never comes from a client. */
 import type { Node } from 'libpg-query';
-import type { OutputColumn, StatementFacts, Verb } from './analysis.ts';
+import type { StatementFacts, Verb } from './analysis.ts';
 import type { Context } from './context.ts';
 import { copy } from './copy.ts';
 import {
@@ -25,11 +25,11 @@ import {
   truncate,
   vacuum,
 } from './definitions.ts';
-import { expose, exposeSchema } from './exposed.ts';
+import { expose, exposeMoved, exposeRenamed } from './exposed.ts';
 import { Findings } from './findings.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
-import { type Columns, emptyScope } from './scope.ts';
+import { emptyScope } from './scope.ts';
 import {
   call,
   closeCursor,
@@ -45,18 +45,10 @@ import {
   showVariable,
   transaction,
 } from './session-statements.ts';
-import { type Frame, outputsOf, type Told } from './statement.ts';
+import { type Frame, noteDerived, outputsOf, type Told } from './statement.ts';
 
 type Handler<Kind extends StatementKind> = (body: NodeBody<Kind>, frame: Frame) => Told;
 type Handlers = { readonly [Kind in StatementKind]: Handler<Kind> | null };
-
-/** What is renamed as a whole. */
-const named: ReadonlySet<string> = new Set([
-  'OBJECT_TABLE',
-  'OBJECT_FOREIGN_TABLE',
-  'OBJECT_VIEW',
-  'OBJECT_MATVIEW',
-]);
 
 /** A definition that says nothing but which object it is about. */
 const define =
@@ -141,10 +133,8 @@ export const handlers: Handlers = {
       if (def !== undefined && 'PartitionCmd' in def)
         noteRelation('alter', kind, def.PartitionCmd.name, context);
       if (def !== undefined && 'RangeVar' in def) noteRelation('alter', kind, def.RangeVar, context);
-      // Its masks were, or will be, those of the other table.
-      if (def !== undefined && 'PartitionCmd' in def) expose(def.PartitionCmd.name, context);
-      if (node.AlterTableCmd.subtype === 'AT_DropInherit') expose(body.relation, context);
     }
+    exposeMoved(body, context);
     noteTableParts(body.cmds, body.relation ?? null, context);
     return { command: `ALTER ${kind.toUpperCase()}` };
   },
@@ -160,9 +150,7 @@ export const handlers: Handlers = {
   },
   RenameStmt: (body, { context }) => {
     const told = alterNamed(body.renameType, body.relation, body.object, body.subname, context);
-    if (body.renameType === 'OBJECT_SCHEMA') exposeSchema(body.subname ?? '', context);
-    else if (body.renameType === 'OBJECT_COLUMN') expose(body.relation, context, body.subname);
-    else if (named.has(body.renameType ?? '')) expose(body.relation, context);
+    exposeRenamed(body, context);
     return told;
   },
   AlterObjectSchemaStmt: (body, { context }) => {
@@ -485,16 +473,6 @@ function handle(node: Node, frame: Frame): Told {
   // The table's type says that the handler of a kind takes that kind's body; TypeScript cannot follow it through `kind`.
   const run = handler as (body: unknown, frame: Frame) => Told;
   return run((node as Readonly<Record<string, unknown>>)[kind], frame);
-}
-
-function noteDerived(
-  outputs: readonly OutputColumn[] | null,
-  columns: Columns | undefined,
-  findings: Findings,
-): void {
-  if (columns === undefined || (columns.open === null && columns.fields.length === 0)) return;
-  if (outputs === null) findings.deriveAll();
-  else for (const { value } of columns.fields) if (value.derived) findings.derive(value.sources);
 }
 
 /** What one statement does; `context` without findings, since each statement has its own. */
