@@ -133,7 +133,10 @@ describe('columns that show otherwise than as output', () => {
     // A key that is written is asked for: masked-places.test.ts.
     ['INSERT INTO users VALUES (1) ON CONFLICT (email) DO NOTHING', users('email', 'id')],
     ['INSERT INTO users VALUES (1) ON CONFLICT DO NOTHING', users('email', 'id')],
-    ['INSERT INTO users VALUES (1) ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING', users('email', 'id')],
+    [
+      'INSERT INTO users VALUES (1) ON CONFLICT ON CONSTRAINT users_email_key DO NOTHING',
+      users('email', 'id'),
+    ],
     [
       'INSERT INTO cards VALUES (1) ON CONFLICT (id) DO UPDATE SET pan = (SELECT ssn FROM users)',
       ['app.cards.id', 'app.users.ssn'],
