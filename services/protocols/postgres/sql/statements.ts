@@ -27,6 +27,7 @@ import {
 } from './definitions.ts';
 import { expose, exposeMoved, exposeRenamed } from './exposed.ts';
 import { Findings } from './findings.ts';
+import { noteBody } from './function-bodies.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
 import { emptyScope } from './scope.ts';
@@ -203,6 +204,7 @@ export const handlers: Handlers = {
     noteObject('create', kind, nameOf(body.funcname), context);
     // Whatever the language: what the body does shows only when it runs.
     context.findings.opaque('procedural-code');
+    noteBody(body, context);
     return { command: `CREATE ${kind.toUpperCase()}` };
   },
   AlterFunctionStmt: (body, { context }) => {

@@ -128,6 +128,44 @@ describe('what a statement sets off is said', () => {
     expect(await consequences(text)).toEqual(expected);
   });
 
+  test.each<readonly [string, readonly string[]]>([
+    ["CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM lines; RETURN 1; END'", []],
+    ["CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", []],
+    [
+      `CREATE FUNCTION app.f(n int) RETURNS bigint LANGUAGE "sql" AS
+        $$ DELETE FROM lines WHERE id = n OR id = $1 OR id = f.n; SELECT count(*) FROM shown $$`,
+      [
+        'select app.lines',
+        'delete app.lines',
+        'call app.audits',
+        audit,
+        'select app.shown',
+        'select app.customers',
+      ],
+    ],
+    [
+      'CREATE FUNCTION app.f(n int) RETURNS int RETURN n + (SELECT max(id) FROM orders)',
+      ['select app.orders'],
+    ],
+    [
+      'CREATE PROCEDURE app.p() BEGIN ATOMIC INSERT INTO customers(id) VALUES (1); SELECT app.nothing(nobody); END',
+      [
+        'insert app.customers',
+        'call app.nothing',
+        'what is not understood (unknown-column, unknown-function)',
+      ],
+    ],
+    [
+      "CREATE PROCEDURE app.p() LANGUAGE sql AS 'DROP TABLE app.orders'",
+      ['what is not understood (unknown-statement)'],
+    ],
+    ["CREATE PROCEDURE app.p() LANGUAGE sql AS 'SELEC 1'", []],
+  ])('of what makes a function, what its body in SQL does once it is called: %s', async (text, expected) => {
+    const { opaque, consequences: said } = (await analyst.analyse(text)).intent;
+    expect(opaque).toEqual(['procedural-code']);
+    expect(new Set(said)).toEqual(new Set(expected.map((each) => `once it is called: ${each}`)));
+  });
+
   test('of a partitioned table, with what refers to it or to one partition', async () => {
     const said = await consequences('DELETE FROM events');
     expect(said.slice(0, 2)).toEqual([each, 'rows of app.events lie in 2 partitions']);
