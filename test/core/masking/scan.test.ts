@@ -360,6 +360,25 @@ describe.each(detectorNames)('%s', (detector) => {
   });
 });
 
+test('a text in which nothing is called for has no find, whatever stands around it', () => {
+  const around = fc.constantFrom('', '4', '4111', 'A', '@', '-', ' ', 'eyJ');
+  let plain = 0;
+  fc.assert(
+    fc.property(fc.oneof(mixture, fc.string({ maxLength: 12 })), around, around, (text, before, after) => {
+      const bytes = Buffer.from(text);
+      const larger = Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]);
+      const start = Buffer.byteLength(before);
+      const isPlain = redacting.isPlain(larger, start, start + bytes.length);
+      // What stands around it changes nothing.
+      expect(isPlain).toBe(redacting.isPlain(bytes, 0, bytes.length));
+      if (isPlain) expect(redacting.scan(bytes, 'text')).toBeNull();
+      plain += isPlain ? 1 : 0;
+    }),
+    { numRuns: 3_000 },
+  );
+  expect(plain).toBeGreaterThan(200);
+});
+
 describe('JSON', () => {
   const document = fc.letrec((tie) => ({
     value: fc.oneof(
