@@ -107,28 +107,45 @@ export class WireReader {
 
 const malformed = (): WireError => new WireError('malformed', 'This is not a message of protobuf.');
 
-function varintBytes(value: number): Buffer {
-  const bytes: number[] = [];
+/** A message that is written: its bytes, one character each. Many small texts are put together at a fraction of what many small Buffers cost. */
+export type Written = string;
+
+export const toBytes = (written: Written): Buffer => Buffer.from(written, 'latin1');
+
+function varint(value: number): Written {
+  let written = '';
   let rest = value;
   while (rest > 0x7f) {
-    bytes.push((rest & 0x7f) | 0x80);
+    written += String.fromCharCode((rest & 0x7f) | 0x80);
     rest >>>= 7;
   }
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  return written + String.fromCharCode(rest);
 }
 
-/** A field that holds bytes, a text or a message. */
-export const bytesField = (field: number, value: Buffer): Buffer =>
-  Buffer.concat([varintBytes((field << 3) | lengthDelimitedType), varintBytes(value.length), value]);
+/** What stands before the bytes of a field of this length. */
+const openField = (field: number, length: number): Written =>
+  varint((field << 3) | lengthDelimitedType) + varint(length);
 
-export const textField = (field: number, value: string): Buffer => bytesField(field, Buffer.from(value));
+/** A field that holds bytes, or a message. */
+export const bytesField = (field: number, value: Written): Written => openField(field, value.length) + value;
 
-/** The value is its bytes, one character each. */
-export const latin1Field = (field: number, value: string): Buffer =>
-  bytesField(field, Buffer.from(value, 'latin1'));
+const beyondAscii = /[\u0080-\uffff]/;
 
-export const numberField = (field: number, value: number): Buffer =>
-  Buffer.concat([varintBytes((field << 3) | varintType), varintBytes(value)]);
+export const textField = (field: number, value: string): Written =>
+  bytesField(field, beyondAscii.test(value) ? Buffer.from(value).toString('latin1') : value);
 
-export const message = (...fields: readonly Buffer[]): Buffer => Buffer.concat(fields);
+export const numberField = (field: number, value: number): Written =>
+  varint((field << 3) | varintType) + varint(value);
+
+/**
+ * A message within others that ends with a large field: the bytes of that are copied once.
+ *
+ * @param path the numbers of the fields within each other, the outermost first and that of the bytes last
+ * @param before what stands in the innermost message before them
+ */
+export function messageAround(path: readonly number[], before: Written, bytes: Buffer): Buffer {
+  const [last = 0, ...around] = path.toReversed();
+  let head = before + openField(last, bytes.length);
+  for (const field of around) head = openField(field, head.length + bytes.length) + head;
+  return Buffer.concat([toBytes(head), bytes]);
+}

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../model/clock.ts';
 import type { TokenUse } from '../model/identity.ts';
@@ -48,5 +48,4 @@ export class VerifiedTokens {
   }
 }
 
-const keyOf = (token: string, use: TokenUse): string =>
-  `${use} ${createHash('sha256').update(token).digest('base64url')}`;
+const keyOf = (token: string, use: TokenUse): string => `${use} ${hash('sha256', token, 'base64url')}`;

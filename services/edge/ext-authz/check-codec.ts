@@ -1,7 +1,7 @@
 /** envoy.service.auth.v3.CheckRequest and CheckResponse, as protos/ declares them: the part that is read and written here. */
 import type { AnswerNotes, Header } from '../../protocols/request.ts';
 import { readHeaders } from '../header-map.ts';
-import { bytesField, message, numberField, textField, WireReader } from '../wire.ts';
+import { bytesField, numberField, textField, toBytes, WireReader, type Written } from '../wire.ts';
 
 export interface CheckedHttp {
   readonly method: string;
@@ -117,49 +117,33 @@ function readEntry(reader: WireReader): readonly [string, string] {
 const overwriteIfExists = numberField(3, 2);
 
 /** Envoy does not look at raw_value here; what the gateway sets is ASCII. */
-const headerField = (field: number, { name, value }: Header): Buffer =>
-  bytesField(
-    field,
-    message(bytesField(1, message(textField(1, name), textField(2, value))), overwriteIfExists),
-  );
+const headerField = (field: number, { name, value }: Header): Written =>
+  bytesField(field, bytesField(1, textField(1, name) + textField(2, value)) + overwriteIfExists);
 
 /** google.protobuf.Struct with texts in it. */
-const struct = (texts: Readonly<Record<string, string>>): Buffer =>
-  message(
-    ...Object.entries(texts).map(([key, text]) =>
-      bytesField(1, message(textField(1, key), bytesField(2, textField(3, text)))),
-    ),
-  );
+const struct = (texts: Readonly<Record<string, string>>): Written =>
+  Object.entries(texts)
+    .map(([key, text]) => bytesField(1, textField(1, key) + bytesField(2, textField(3, text))))
+    .join('');
 
-export function checkResponseBytes({ code, message: text, verdict, metadata }: CheckResponse): Buffer {
-  const status = bytesField(1, message(numberField(1, code), textField(2, text)));
-  return message(
-    status,
-    verdictField(verdict),
-    metadata === null ? Buffer.alloc(0) : bytesField(4, struct(metadata)),
-  );
+export function checkResponseBytes({ code, message, verdict, metadata }: CheckResponse): Buffer {
+  const status = bytesField(1, numberField(1, code) + textField(2, message));
+  return toBytes(status + verdictField(verdict) + (metadata === null ? '' : bytesField(4, struct(metadata))));
 }
 
-function verdictField(verdict: CheckResponse['verdict']): Buffer {
+function verdictField(verdict: CheckResponse['verdict']): Written {
   switch (verdict.kind) {
     case 'none':
-      return Buffer.alloc(0);
-    case 'ok':
-      return bytesField(
-        3,
-        message(
-          ...verdict.set.map((header) => headerField(2, header)),
-          ...verdict.remove.map((name) => textField(5, name)),
-        ),
-      );
-    case 'denied':
-      return bytesField(
-        2,
-        message(
-          bytesField(1, numberField(1, verdict.status)),
-          ...verdict.headers.map((header) => headerField(2, header)),
-          textField(3, verdict.body),
-        ),
-      );
+      return '';
+    case 'ok': {
+      const set = verdict.set.map((header) => headerField(2, header));
+      const remove = verdict.remove.map((name) => textField(5, name));
+      return bytesField(3, set.join('') + remove.join(''));
+    }
+    case 'denied': {
+      const headers = verdict.headers.map((header) => headerField(2, header));
+      const status = bytesField(1, numberField(1, verdict.status));
+      return bytesField(2, status + headers.join('') + textField(3, verdict.body));
+    }
   }
 }

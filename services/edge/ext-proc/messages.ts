@@ -1,7 +1,15 @@
 /** envoy.service.ext_proc.v3, as protos/ declares it: the part that is read and written here. */
 import type { AnswerHead, Header, HeaderChanges, OwnAnswer } from '../../protocols/request.ts';
 import { readHeaders } from '../header-map.ts';
-import { bytesField, latin1Field, message, numberField, WireReader } from '../wire.ts';
+import {
+  bytesField,
+  messageAround,
+  numberField,
+  textField,
+  toBytes,
+  WireReader,
+  type Written,
+} from '../wire.ts';
 import { readerKey, readsStreamsAlone, ruledBy } from './answer-metadata.ts';
 
 /** What ext_authz was told of the request; null when it was not told. */
@@ -140,33 +148,34 @@ const overwriteIfExists = numberField(3, 2);
 const append = bytesField(2, numberField(1, 1));
 
 /** envoy.config.core.v3.HeaderValueOption: the first of a name takes the place of what is there, the others are added. */
-function headerOptions(headers: readonly Header[]): readonly Buffer[] {
+function headerOptions(headers: readonly Header[]): readonly Written[] {
   const seen = new Set<string>();
   return headers.map(({ name, value }) => {
-    const header = message(latin1Field(1, name), latin1Field(3, value));
+    const header = bytesField(1, name) + bytesField(3, value);
     const how = seen.has(name) ? append : overwriteIfExists;
     seen.add(name);
-    return message(bytesField(1, header), how);
+    return bytesField(1, header) + how;
   });
 }
 
 /** HeaderMutation. */
-const headerMutation = ({ set, remove }: HeaderChanges): Buffer =>
-  message(
-    ...headerOptions(set).map((option) => bytesField(1, option)),
-    ...remove.map((name) => latin1Field(2, name)),
-  );
+const headerMutation = ({ set, remove }: HeaderChanges): Written =>
+  headerOptions(set)
+    .map((option) => bytesField(1, option))
+    .join('') + remove.map((name) => bytesField(2, name)).join('');
 
 /** What is sent back: one encoded ProcessingResponse. */
 export type ProcessingResponse = Buffer;
 
 const headResponse = (direction: 1 | 2, changes: HeaderChanges): ProcessingResponse =>
-  bytesField(direction, bytesField(1, bytesField(2, headerMutation(changes))));
+  toBytes(bytesField(direction, bytesField(1, bytesField(2, headerMutation(changes)))));
 
-const bodyResponse = (direction: 3 | 4, body: Buffer, isLast: boolean): ProcessingResponse => {
-  const streamed = message(bytesField(1, body), numberField(2, isLast ? 1 : 0));
-  return bytesField(direction, bytesField(1, bytesField(3, bytesField(3, streamed))));
-};
+/** The field for whether it is the last stands before that of the bytes. */
+const bodyResponse = (direction: 3 | 4, body: Buffer, isLast: boolean): ProcessingResponse =>
+  messageAround([direction, 1, 3, 3, 1], numberField(2, isLast ? 1 : 0), body);
+
+const trailersResponse = (direction: 5 | 6, changes: HeaderChanges): ProcessingResponse =>
+  toBytes(bytesField(direction, bytesField(1, headerMutation(changes))));
 
 const unchanged: HeaderChanges = { set: [], remove: [] };
 
@@ -175,10 +184,7 @@ export const requestHeadUnchanged: ProcessingResponse = headResponse(1, unchange
 export const requestBodyPart = (body: Buffer, isLast: boolean): ProcessingResponse =>
   bodyResponse(3, body, isLast);
 
-export const requestTrailersUnchanged: ProcessingResponse = bytesField(
-  5,
-  bytesField(1, headerMutation(unchanged)),
-);
+export const requestTrailersUnchanged: ProcessingResponse = trailersResponse(5, unchanged);
 
 export const headChanged = (changes: HeaderChanges): ProcessingResponse => headResponse(2, changes);
 
@@ -186,19 +192,18 @@ export const headUnchanged: ProcessingResponse = headChanged(unchanged);
 
 export const bodyPart = (body: Buffer, isLast: boolean): ProcessingResponse => bodyResponse(4, body, isLast);
 
-export const trailersChanged = (changes: HeaderChanges): ProcessingResponse =>
-  bytesField(6, bytesField(1, headerMutation(changes)));
+export const trailersChanged = (changes: HeaderChanges): ProcessingResponse => trailersResponse(6, changes);
 
 export const trailersUnchanged: ProcessingResponse = trailersChanged(unchanged);
 
 /** @param insideStatus which `local_reply_config` turns into the answer's own (envoy/own-replies.ts), so that it leaves the body alone */
 export const ownAnswer = ({ headers, body }: OwnAnswer, insideStatus: number): ProcessingResponse =>
-  bytesField(
-    7,
-    message(
-      bytesField(1, numberField(1, insideStatus)),
-      bytesField(2, headerMutation({ set: headers, remove: [] })),
-      bytesField(3, Buffer.from(body)),
-      latin1Field(5, 'refused_by_gateway'),
+  toBytes(
+    bytesField(
+      7,
+      bytesField(1, numberField(1, insideStatus)) +
+        bytesField(2, headerMutation({ set: headers, remove: [] })) +
+        textField(3, body) +
+        textField(5, 'refused_by_gateway'),
     ),
   );
