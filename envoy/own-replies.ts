@@ -32,41 +32,46 @@ const isStatus = (code: number, runtimeKey: string): EnvoyMessage => ({
   },
 });
 
+/** Clients of Kubernetes take a Status, as plain JSON alone; so was the request decided on. */
+const isStatusWanted: EnvoyMessage = {
+  metadata_filter: {
+    matcher: {
+      filter: 'envoy.filters.http.ext_authz',
+      path: [{ key: 'document' }],
+      value: { string_match: { exact: 'status' } },
+    },
+    match_if_key_not_found: false,
+  },
+};
+
+const isRefused: EnvoyMessage = { response_flag_filter: { flags: ['UAEX'] } };
+
+const both = (...filters: readonly EnvoyMessage[]): EnvoyMessage => ({ and_filter: { filters } });
+
+const asStatus: EnvoyMessage = { ...asItStands, content_type: 'application/json' };
+
 export const ownReplies: EnvoyMessage = {
   mappers: [
     // The edge service answers in the target's place.
-    ...Object.entries(insideStatuses).map(([status, inside]) => ({
-      filter: isStatus(inside, `inside_${inside}`),
-      status_code: Number(status),
-      body_format_override: asItStands,
-    })),
+    ...Object.entries(insideStatuses).flatMap(([status, inside]) => {
+      const isInside = isStatus(inside, `inside_${inside}`);
+      return [
+        {
+          filter: both(isInside, isStatusWanted),
+          status_code: Number(status),
+          body_format_override: asStatus,
+        },
+        { filter: isInside, status_code: Number(status), body_format_override: asItStands },
+      ];
+    }),
     {
       filter: isStatus(unasked.code, 'unasked'),
       status_code: 503,
       body_format_override: problem(503),
     },
-    {
-      // Clients of Kubernetes take a Status as plain JSON alone.
-      filter: {
-        metadata_filter: {
-          matcher: {
-            filter: 'envoy.filters.http.ext_authz',
-            path: [{ key: 'document' }],
-            value: { string_match: { exact: 'status' } },
-          },
-          match_if_key_not_found: false,
-        },
-      },
-      body_format_override: {
-        text_format_source: { inline_string: '%LOCAL_REPLY_BODY%' },
-        content_type: 'application/json',
-      },
-    },
-    {
-      // The edge service has refused it, and says so itself.
-      filter: { response_flag_filter: { flags: ['UAEX'] } },
-      body_format_override: asItStands,
-    },
+    // The edge service has refused it, and says so itself.
+    { filter: both(isRefused, isStatusWanted), body_format_override: asStatus },
+    { filter: isRefused, body_format_override: asItStands },
   ],
   body_format: problem('%RESPONSE_CODE%'),
 };

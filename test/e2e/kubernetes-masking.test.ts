@@ -157,3 +157,15 @@ test('discovery and the schema go on', async () => {
   expect((await kubectl('api-resources')).status).toBe(0);
   expect((await kubectl('explain', 'secret.data')).stdout).toContain('base64');
 });
+
+test('what is answered in the place of the cluster is a Status, which kubectl prints', async () => {
+  const fields = policy.replace(
+    '      - {detect: [email], with: email}\n',
+    "      - {fields: ['pods/log:a'], with: full}\n",
+  );
+  await gateway.replacePolicy(fields);
+  const { stderr, status } = await kubectl('logs', 'talks');
+  expect(status).toBe(1);
+  expect(stderr).toContain('the gateway cannot mask what it says: it is text/plain');
+  await gateway.replacePolicy(policy);
+});

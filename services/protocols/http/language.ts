@@ -20,6 +20,7 @@ const eventStream = /text\/event-stream/i;
 /** HTTP as its own protocol: methods on paths, and refusals as problem documents. */
 export class HttpLanguage implements RequestLanguage<RequestTarget> {
   readonly protocol = 'http';
+  readonly document = 'problem';
   readonly whereTargetsAre =
     'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
   readonly streams = null;

@@ -26,6 +26,7 @@ type Write = KubernetesRequest & { readonly info: ResourceRequest };
 /** The Kubernetes API: verbs on resources, and refusals as a Status. */
 export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
   readonly protocol = 'kubernetes';
+  readonly document = 'status';
   readonly whereTargetsAre =
     "A cluster is reached as /k8s/NAME/ and then the API's own path, or by a host name of its own.";
   /** Of requests that only read, of which alike ones give the same object. */

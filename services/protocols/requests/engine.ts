@@ -5,7 +5,7 @@ import type { ActionId } from '../../core/model/ids.ts';
 import type { ActionTrace } from '../../core/model/telemetry.ts';
 import type { ActionOutcome } from '../../core/model/trail-entry.ts';
 import type { EngineNews, EngineServices, RequestEngine, StreamIntake } from '../protocol.ts';
-import type { AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
+import type { AnswerNotes, AnswerReader, ArrivedRequest, Header, RequestAnswer } from '../request.ts';
 import { Answer } from './answer.ts';
 import { countedAlone } from './answer-plan.ts';
 import { Answers } from './answers.ts';
@@ -245,7 +245,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     more: Pick<RefusalContext, 'hold'> = {},
   ): RequestAnswer {
     trace?.end(null);
-    return this.#refused(request, intent, refusal, { ...more, notes: notes(session, action, request) });
+    return this.#refused(request, intent, refusal, { ...more, notes: this.#notes(session, action, request) });
   }
 
   #refused(
@@ -272,7 +272,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const obstacle = written ? session.ended : trailUnavailable;
     if (obstacle !== null) {
       ended({ result: 'cut-off', ...nothingSeen });
-      return this.#refused(request, intent, obstacle, { notes: notes(session, action, request) });
+      return this.#refused(request, intent, obstacle, { notes: this.#notes(session, action, request) });
     }
     trace?.phase('upstream');
     trace?.sent();
@@ -280,7 +280,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const { streams } = this.#language;
     if (streams?.carries(intent) === true) {
       const brought = streams.expect({ request, target, intent, session, action, plan: policyPlan, ended });
-      return { kind: 'pass', ...brought, reading: 'nothing', notes: notes(session, action, request) };
+      return { kind: 'pass', ...brought, reading: 'nothing', notes: this.#notes(session, action, request) };
     }
     const isBothWays = hasNoEnd(request);
     const isStream = isBothWays || this.#language.asksForStream(request, intent);
@@ -294,7 +294,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
         isBothWays,
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
         refuse: (refusal) =>
-          this.#language.refuse(refusal, { request, notes: notes(session, action, request) }),
+          this.#language.refuse(refusal, { request, notes: this.#notes(session, action, request) }),
         finished: (finished) => this.#answers.finished(finished),
       });
       this.#answers.await(answer);
@@ -314,8 +314,12 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       ),
       set,
       reading: isBothWays ? 'both-ways' : plan === null ? 'streams' : 'answer',
-      notes: notes(session, action, request),
+      notes: this.#notes(session, action, request),
     };
+  }
+
+  #notes({ gate }: RequestSession, action: ActionId, { route }: RoutedRequest): AnswerNotes {
+    return { session: gate.id, action, target: route.target, document: this.#language.document };
   }
 
   /** Envoy ends what is still under way when the session's time is over, also where nobody reads the answer. */
@@ -350,9 +354,3 @@ const unknownTarget = ({ route }: ArrivedRequest, whereTargetsAre: string): Deny
     route === null ? 'no target has this host name or path.' : `there is no target ${route.target}.`,
     `${whereTargetsAre} Ask the people who run this gateway for its name.`,
   );
-
-const notes = ({ gate }: RequestSession, action: ActionId, { route }: RoutedRequest) => ({
-  session: gate.id,
-  action,
-  target: route.target,
-});

@@ -78,6 +78,8 @@ export interface RequestLanguage<Target extends RequestTarget> {
   asksForStream(request: RoutedRequest, intent: Intent): boolean;
   /** Null where no request becomes a stream that the gateway carries itself. */
   readonly streams: StreamCarrier<Target> | null;
+  /** In which form the gateway answers itself: Envoy labels it by that (envoy/own-replies.ts). */
+  readonly document: 'problem' | 'status';
   /** How targets are reached, for whoever has asked for none. */
   readonly whereTargetsAre: string;
   /** A refusal in the protocol's own form. */
