@@ -79,7 +79,9 @@ export class RateLimit {
     const capacity = bucket.capacity * part;
     const least = perMinute / this.#share.workers / maxLoans;
     if (capacity < least || bucket.lent.length >= maxLoans) return null;
-    const loan = { capacity, commands: bucket.tokens * part, untilMs: this.#clock.nowMs() + loanMs };
+    // What is lent on goes back when it must go back from here: otherwise it would be in two places for that time.
+    const untilMs = Math.min(this.#clock.nowMs() + loanMs, ...bucket.borrowed.map((each) => each.untilMs));
+    const loan = { capacity, commands: bucket.tokens * part, untilMs };
     bucket.lent = [...bucket.lent, loan];
     bucket.capacity -= capacity;
     bucket.tokens -= loan.commands;
