@@ -221,6 +221,11 @@ describe('an approval is void once this has changed', () => {
       'ALTER POLICY visible ON shop.plain USING (id < 1000)',
       'UPDATE shop.plain SET b = 2',
     ],
+    [
+      'a unique key',
+      'CREATE UNIQUE INDEX ON shop.plain (b)',
+      'INSERT INTO shop.plain (id, b) VALUES (3, 7) ON CONFLICT DO NOTHING',
+    ],
     ['a check', 'ALTER TABLE shop.plain ADD CHECK (b < 100)', 'UPDATE shop.plain SET b = 3'],
     [
       'a foreign key that cascades',

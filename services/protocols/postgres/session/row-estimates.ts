@@ -91,9 +91,10 @@ export class RowEstimates {
       return [unknown('the target did not plan it in time, or would not')];
     } finally {
       timer.cancel();
-      this.#running -= 1;
-      // Nobody waits for a connection to end, and what it was asked has been answered or given up.
-      void connection.close();
+      // The hold does not wait for that. One that is still being opened counts until it has ended; `close` never rejects.
+      void connection.close().then(() => {
+        this.#running -= 1;
+      });
     }
   }
 }

@@ -276,8 +276,10 @@ const columnsAt = (relation: Relation, attributeNumbers: Cell): readonly Catalog
   );
 
 function loadUniqueKeys(rows: CatalogResult, relations: ReadonlyMap<number, Relation>): void {
-  for (const [on, name, indexed, keyColumns, identifies] of rows) {
+  for (const [on, name, indexed, keyColumns, identifies, xmin] of rows) {
     const relation = relations.get(number(on));
+    // What conflicts with a row is part of what ON CONFLICT does.
+    relation?.changedBy.push(text(xmin));
     // Columns that are only stored beside the key come last.
     const keys = text(indexed).split(' ').slice(0, number(keyColumns)).join(' ');
     // A key of 0 is an expression.

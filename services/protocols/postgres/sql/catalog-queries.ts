@@ -73,7 +73,7 @@ export const catalogQueries = {
     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' ${limit}`,
 
   uniqueKeys: `SELECT i.indrelid, c.relname, i.indkey, i.indnkeyatts,
-      i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL FROM pg_catalog.pg_index i
+      i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL, i.xmin FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indisunique OR i.indisexclusion ${limit}`,
 
   functions: `SELECT p.oid, p.proname, p.pronamespace, p.prokind, p.proargtypes, p.prorettype, p.proretset,
