@@ -44,10 +44,12 @@ test.each([
 ])('sallyport check finds nothing wrong with %s', async (name) => {
   await using example = await Example.copy(name);
   const { status, stdout, stderr } = await example.run('check');
-  expect({ status, stdout, stderr }).toEqual({
+  // On a slow machine it says that it waits for Envoy; a complaint would be another line.
+  const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Having Envoy'));
+  expect({ status, stdout, complaints }).toEqual({
     status: 0,
     stdout: expect.stringMatching(/: no problems \(/),
-    stderr: '',
+    complaints: [],
   });
 });
 

@@ -68,5 +68,5 @@ export const unpackedUnboundBytes = 32 * 1024 * 1024;
 /** What HTTP lets a window of zstd be: 8 MiB (RFC 9659). One of br is 16 MiB at most (RFC 7932 section 9.1), one of gzip 32 KiB. */
 export const maxZstdWindowLog = 23;
 
-/** Packed answers that are read at a time. Targets are asked for plain ones, so few come; this many with the largest windows take 4 GiB. */
-export const maxUnpackedAtOnce = 256;
+/** Packed answers that are read at a time. Targets are asked for plain ones, so few come; this many with the largest windows take 1 GiB, which is what a gateway is given (docs/performance.md). */
+export const maxUnpackedAtOnce = 64;
