@@ -181,6 +181,36 @@ export interface Analyst {
   close(): Promise<void>;
 }
 
+/** One set of masks, and the ring inside the target that shows these fields masked only. */
+export interface MaskSetStatus {
+  /** What it is called in the target. */
+  readonly name: string;
+  /** `app.users.email -> email` */
+  readonly masks: readonly string[];
+  readonly state: 'installed' | 'missing' | 'stale';
+  /** What has changed, where it is stale; and what it does not cover. */
+  readonly notes: readonly string[];
+}
+
+export interface MaskingStatus {
+  readonly sets: readonly MaskSetStatus[];
+  /** Rings of sets of masks that no policy has any more. */
+  readonly unwanted: readonly string[];
+  /** What no ring protects from. */
+  readonly warnings: readonly string[];
+}
+
+/** Puts masks into a target itself, for sets of masks that policies make. */
+export interface MaskInstaller {
+  readonly status: MaskingStatus;
+  /** What an administrator of the target would run. Secret: it has keys in it. */
+  installScript(): Promise<string>;
+  /** Null when there is nothing to take away. */
+  uninstallScript(): string | null;
+  /** Runs a script as this user of the target. @throws the protocol's typed error */
+  run(script: string, user: string, password: Secret | null): Promise<void>;
+}
+
 /** The key of the listener that is wrong, as it is written, and a message that goes on from its name. */
 export interface ListenerFault {
   readonly path: readonly string[];
@@ -200,4 +230,11 @@ export interface Protocol<Target = unknown> {
   createEngine(services: EngineServices<Target>): Engine;
   /** Reads what an analysis takes from the target. @throws the protocol's typed error when it cannot be reached for that. */
   createAnalyst(name: TargetName, target: Target, log: Logger): Promise<Analyst>;
+  /** Null when the target's section does not ask for it. @throws the protocol's typed error when the target cannot be reached */
+  createMaskInstaller?(
+    name: TargetName,
+    target: Target,
+    sets: readonly Obligations[],
+    maskingKey: KeyObject,
+  ): Promise<MaskInstaller | null>;
 }

@@ -179,6 +179,7 @@ class Loop {
       startParameters: new Map(),
       gate,
       work,
+      ring: null,
       clock,
       log,
       trace: null,

@@ -31,6 +31,8 @@ export interface Connection {
 export interface PolicyView {
   readonly version: string;
   readonly obligations: Obligations;
+  /** The same, for a target that shows masked fields masked: there they may choose rows, since only masks can be told from that. */
+  readonly onMaskedTarget: PolicyView;
   decide(action: Action, circumstances: Circumstances): Decision;
   /** How many guesses at masked fields a run of this intent is; they are counted, each time, against `guessesPerMinute`. */
   guesses(intent: Intent): number;
@@ -77,6 +79,8 @@ export interface CheckpointSession {
   readonly target: TargetName;
   /** What is in force now: the same object until the policy changes, so plans are cached by its identity. */
   readonly obligations: Obligations;
+  /** The target itself masks what this session sees, as far as `covers` says so of the obligations in force. */
+  maskedByTarget(covers: (obligations: Obligations) => boolean): void;
   /** When the gateway ends the session at the latest, as things are now. */
   readonly endsAtMs: number;
   /** Decides and records. Nothing of an allowed action may leave before `afterRecord` has called back. */

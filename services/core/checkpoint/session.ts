@@ -53,6 +53,7 @@ export class LiveSession implements CheckpointSession {
   readonly #actionPrefix: string;
   readonly #holds = new Set<HeldAction>();
   #view: PolicyView;
+  #maskedByTarget: ((obligations: Obligations) => boolean) | null = null;
   #actions = 0;
   #running = 0;
   #lastActiveMs: number;
@@ -90,6 +91,10 @@ export class LiveSession implements CheckpointSession {
 
   get obligations(): Obligations {
     return this.#currentView().obligations;
+  }
+
+  maskedByTarget(covers: (obligations: Obligations) => boolean): void {
+    this.#maskedByTarget = covers;
   }
 
   get endsAtMs(): number {
@@ -209,7 +214,8 @@ export class LiveSession implements CheckpointSession {
     const { policies, opening } = this.#parts;
     if (this.#view.version !== policies.version)
       this.#view = policies.view(opening.principal, opening.target);
-    return this.#view;
+    const masked = this.#maskedByTarget?.(this.#view.obligations) === true;
+    return masked ? this.#view.onMaskedTarget : this.#view;
   }
 
   /** One object for the whole session: a new one for each command would be garbage. */

@@ -16,7 +16,8 @@ const maxInteger = 2n ** 31n - 1n;
 
 const fieldKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-function fieldKey({ key, field }: MaskContext): KeyObject {
+/** The key of one field's pseudonyms: who has it can look values of this field up, and of no other. */
+export function fieldKey({ key, field }: MaskContext): KeyObject {
   let keys = fieldKeys.get(key);
   if (keys === undefined) {
     keys = new Map();

@@ -21,7 +21,7 @@ const notShown = /[^\p{L}\p{N}]/gu;
  * Values that are shorter than this are masked in full, or half of them would be given away: nine characters for the last four, the
  * length of a US social security number, which is the shortest thing whose last four digits people show each other.
  */
-const fewestCharacters = (shown: number): number => 2 * shown + 1;
+export const fewestCharacters = (shown: number): number => 2 * shown + 1;
 
 /** Of which each is one UTF-16 unit, and shown as it is. */
 const plainLetters = /^[A-Za-z0-9]*$/;

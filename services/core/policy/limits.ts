@@ -69,3 +69,6 @@ export const maxEvaluationMemoryMib = 1024;
 
 /** The plain data that a policy file may give, as JSON; the examples give 2 KiB. */
 export const maxEvaluationBytes = 4 * 1024 * 1024;
+
+/** Sets of masks on one target: each may need a role and views in it. Five policies with masks, each for others, make 32. */
+export const maxMaskCombinations = 32;

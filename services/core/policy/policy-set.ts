@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Circumstances, Connection, Policies } from '../checkpoint/contract.ts';
 import type { Action } from '../model/action.ts';
-import type { Deny } from '../model/decision.ts';
+import type { Deny, Obligations } from '../model/decision.ts';
 import type { PolicyName, TargetName } from '../model/ids.ts';
 import type { Principal } from '../model/principal.ts';
 import { matchesGlob } from '../model/principal-pattern.ts';
 import { dynamicTruth } from './decide.ts';
 import { type Explanation, explain } from './explain.ts';
-import { maxViews } from './limits.ts';
+import { maxMaskCombinations, maxViews } from './limits.ts';
 import { connectionDenied, noConnection, shown } from './refusals.ts';
 import { type DenyRule, type Policy, principalTruth, type Rule } from './rule.ts';
 import { and, no, unknown, yes } from './truth.ts';
@@ -67,10 +67,29 @@ export class PolicySet implements Policies {
     if (view === undefined) {
       const words = protocol === null ? null : (this.#vocabulary.protocols[protocol] ?? null);
       const obligations = obligationsOf(policies, protocol);
-      view = new RuleView({ version: this.version, target, words, policies, rules, obligations });
+      view = new RuleView({ version: this.version, target, words, policies, rules, obligations, maskedByTarget: false });
       this.#views.set(key, view);
     }
     return view;
+  }
+
+  /**
+   * The obligations that principals on this target may be under: those of the policies that are for everybody, with those of any of the
+   * others. Who is who is known when they come, so each combination may be. Null when there are too many of them.
+   */
+  possibleObligations(target: TargetName): readonly Obligations[] | null {
+    const protocol = this.#protocols.get(target) ?? null;
+    const policies = (this.#byTarget.get(target) ?? []).filter(
+      ({ byProtocol }) => protocol !== null && byProtocol.get(protocol)?.masks.some(({ fields }) => fields.length > 0),
+    );
+    const always = policies.filter((policy) => policy.principals === null);
+    let combinations: readonly (readonly Policy[])[] = [always];
+    for (const policy of policies) {
+      if (policy.principals === null) continue;
+      combinations = combinations.flatMap((each) => [each, [...each, policy]]);
+      if (combinations.length > maxMaskCombinations) return null;
+    }
+    return combinations.map((each) => obligationsOf(each, protocol));
   }
 
   /**

@@ -64,6 +64,8 @@ export interface ViewParts {
   /** Of these policies, the rules that are for the principal, in policy order. */
   readonly rules: readonly Rule[];
   readonly obligations: Obligations;
+  /** Whether the target shows masked fields masked. */
+  readonly maskedByTarget: boolean;
 }
 
 function indexed(rules: readonly Rule[], keys: (rule: Rule) => ReadonlySet<string>): Map<string, Rule[]> {
@@ -117,6 +119,7 @@ export class RuleView implements PolicyView, DecisionContext {
   readonly #plans = new WeakMap<Intent['effects'], Plan>();
   readonly #guessable: readonly Mask[];
   #guidance: string | null = null;
+  #onMaskedTarget: RuleView | null = null;
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
@@ -126,6 +129,11 @@ export class RuleView implements PolicyView, DecisionContext {
     this.#guessable = parts.obligations.masks.filter((mask) => mask.inConditions === 'equality');
     this.#byVerb = indexed(parts.rules, (rule) => rule.verbs);
     this.#byOpaque = indexed(parts.rules, (rule) => rule.opaque);
+  }
+
+  get onMaskedTarget(): RuleView {
+    this.#onMaskedTarget ??= new RuleView({ ...this.#parts, maskedByTarget: true });
+    return this.#onMaskedTarget;
   }
 
   get hasPolicies(): boolean {
@@ -229,7 +237,8 @@ export class RuleView implements PolicyView, DecisionContext {
   }
 
   #maskedUse(effect: Effect): MaskedUse | null {
-    const { words } = this.#parts;
+    const { words, maskedByTarget } = this.#parts;
+    if (maskedByTarget) return null;
     for (const mask of this.obligations.masks) {
       const reason = words === null ? null : refusedUse(words, mask, effect);
       if (words === null || reason === null) continue;

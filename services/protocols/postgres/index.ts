@@ -2,6 +2,7 @@ import type { Protocol } from '../protocol.ts';
 import { createAnalyst } from './analyst.ts';
 import { PostgresEngine } from './engine.ts';
 import { postgresPolicy } from './policy.ts';
+import { createMaskInstaller } from './ring/installer.ts';
 import { type PostgresTarget, postgresTargetSchema } from './target.ts';
 
 /** PostgreSQL, frontend/backend protocol 3.0 and 3.2. */
@@ -12,4 +13,5 @@ export const postgres: Protocol<PostgresTarget> = {
   targetSchema: postgresTargetSchema,
   createEngine: (services) => new PostgresEngine(services),
   createAnalyst,
+  createMaskInstaller,
 };

@@ -43,6 +43,11 @@ export interface Keepalive {
 /** A lost server is noticed within two minutes, and no firewall on the way forgets an idle connection (most take five minutes or more). */
 export const usualKeepalive: Keepalive = { idleMs: 60_000, intervalMs: 10_000, count: 6 };
 
+/** The login of sessions in the ring inside the database (ring/ring.ts): one password for the roles of all its sets of masks. */
+export interface RingLogin {
+  readonly password: Secret;
+}
+
 /** A PostgreSQL database behind the gateway, and the gateway's own login to it. */
 export interface PostgresTarget extends TargetHost {
   /** Tried when the one above will not do, in this order. */
@@ -65,6 +70,8 @@ export interface PostgresTarget extends TargetHost {
   };
   /** Schemas in which unqualified names are looked up; pinned in every session. */
   readonly searchPath: readonly string[];
+  /** Null: masks are applied on the wire alone. */
+  readonly ring: RingLogin | null;
   /** For each host, until it has accepted the login. */
   readonly connectTimeoutMs: number;
   /** How often the catalog is asked whether it changed. */
@@ -165,6 +172,12 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         .array(schemaName)
         .default(['public'])
         .describe('Schemas in which unqualified names are looked up; pinned in every session'),
+      ring: z
+        .strictObject({
+          password: parts.secret.describe('env:NAME or file:PATH; of the roles that `sallyport masking install` makes'),
+        })
+        .optional()
+        .describe('Open sessions under masks in the ring inside the database, or not at all'),
       connectTimeout: parts.duration
         .prefault('5s')
         .describe('Longest time for each host until it has accepted the login'),
@@ -225,6 +238,7 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
           key: section.tls.key ?? null,
         },
         searchPath: section.searchPath,
+        ring: section.ring ?? null,
         connectTimeoutMs: section.connectTimeout,
         catalogRefreshMs: section.catalogRefresh,
       };

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
+import { maskOnce } from '../../../core/masking/mask-form.ts';
 import type { TransformName } from '../../../core/masking/transform-names.ts';
 import { columnMask, maskDerived } from '../../../core/masking/transforms.ts';
 import type { Catalog } from '../sql/catalog.ts';
@@ -30,6 +31,9 @@ export interface MaskedColumn {
   readonly format: number;
 }
 
+/** `once`: what has the form of a mask already stays as it is. */
+export type MaskingMode = 'always' | 'once';
+
 /** A column that is one masked field as it stands. */
 export function directMasker(
   column: MaskedColumn,
@@ -37,9 +41,11 @@ export function directMasker(
   field: string,
   catalog: Catalog,
   key: KeyObject,
+  mode: MaskingMode = 'always',
 ): ColumnMasker {
   const type = carriedType(column.typeOid, catalog);
-  const mask = columnMask(transform, valueKind(type, catalog), { key, field });
+  const masking = mode === 'once' ? maskOnce : columnMask;
+  const mask = masking(transform, valueKind(type, catalog), { key, field });
   const encode = encoderOf(column, type, catalog);
   if (mask.kind === 'constant') return constantMasker(encode(mask.text), false);
   return {

@@ -25,7 +25,7 @@ export class FieldMasks {
   readonly #masks: readonly { readonly mask: Mask; readonly transform: TransformName }[];
   readonly #byRelation = new Map<number, ReadonlyMap<number, TransformName>>();
 
-  constructor(obligations: Obligations, catalog: Catalog, key: KeyObject) {
+  constructor(obligations: Pick<Obligations, 'masks'>, catalog: Catalog, key: KeyObject) {
     this.catalog = catalog;
     this.#masks = obligations.masks
       .map((mask) => ({ mask, transform: transformName(mask.transform) }))

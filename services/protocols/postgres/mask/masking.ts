@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Obligations } from '../../../core/model/decision.ts';
-import type { ColumnRef, CopyOut, OutputColumn, StatementFacts } from '../sql/analysis.ts';
+import type { CopyOut, OutputColumn, StatementFacts } from '../sql/analysis.ts';
 import type { Catalog } from '../sql/catalog.ts';
 import { columnText } from '../sql/names.ts';
 import type { FieldDescription, MessageFields } from '../wire/backend.ts';
@@ -10,11 +10,13 @@ import {
   derivedMasker,
   directMasker,
   type MaskedColumn,
+  type MaskingMode,
   scanningMasker,
 } from './column-mask.ts';
 import { MaskingCopyPlan } from './copy-plan.ts';
 import { FieldMasks } from './field-masks.ts';
 import { scannedMessage, scannedText, withheldMessage } from './messages.ts';
+import { isMasked, type Origin, originOf } from './origin.ts';
 import type { CopyPlan, Masking, RowPlan } from './plan.ts';
 import { MaskingRowPlan } from './row-plan.ts';
 
@@ -25,12 +27,14 @@ import { MaskingRowPlan } from './row-plan.ts';
 export class TargetMasking implements Masking {
   readonly #catalog: () => Catalog;
   readonly #key: KeyObject;
+  readonly #mode: MaskingMode;
   /** By obligations, which are one object for each principal, target and policy version. */
   readonly #masks = new WeakMap<Obligations, FieldMasks>();
 
-  constructor(catalog: () => Catalog, key: KeyObject) {
+  constructor(catalog: () => Catalog, key: KeyObject, mode: MaskingMode = 'always') {
     this.#catalog = catalog;
     this.#key = key;
+    this.#mode = mode;
   }
 
   rows(
@@ -131,7 +135,7 @@ export class TargetMasking implements Masking {
   #masker(masks: FieldMasks, origin: Origin, column: MaskedColumn): ColumnMasker | null {
     switch (origin.kind) {
       case 'masked':
-        return directMasker(column, origin.transform, origin.field, masks.catalog, this.#key);
+        return directMasker(column, origin.transform, origin.field, masks.catalog, this.#key, this.#mode);
       case 'derived':
         return derivedMasker(column, masks.catalog);
       case 'clear':
@@ -150,54 +154,6 @@ const isSame = (left: FieldDescription, right: FieldDescription | undefined): bo
   left.tableOid === right.tableOid &&
   left.attributeNumber === right.attributeNumber &&
   left.name === right.name;
-
-type Origin =
-  | {
-      readonly kind: 'masked';
-      readonly transform: Parameters<typeof directMasker>[1];
-      readonly field: string;
-    }
-  | { readonly kind: 'derived' }
-  | { readonly kind: 'clear' };
-
-const isMasked = (masks: FieldMasks, column: ColumnRef): boolean =>
-  masks.of(column.relationOid, column.attributeNumber) !== null;
-
-/**
- * Where a result column comes from, at its worst. Without lineage it may come from everything the statement touches; a table that
- * the catalog does not know (made since, or in this session) may hold anything.
- */
-function originOf(
-  masks: FieldMasks,
-  output: OutputColumn | null,
-  touched: readonly ColumnRef[],
-  described: FieldDescription | null,
-): Origin {
-  const sources = output?.sources ?? touched;
-  const masked = sources.find((source) => isMasked(masks, source));
-  if (masked !== undefined) {
-    if (output === null || output.derived) return { kind: 'derived' };
-    return directOrigin(masks, sources, masked);
-  }
-  if (described === null || described.tableOid === 0) return { kind: 'clear' };
-  if (!masks.knows(described.tableOid)) return masks.hasFields ? { kind: 'derived' } : { kind: 'clear' };
-  const transform = masks.of(described.tableOid, described.attributeNumber);
-  if (transform === null) return { kind: 'clear' };
-  // By the column's own name, as lineage has it: the query's name for it would give other pseudonyms.
-  const column = masks.columnAt(described.tableOid, described.attributeNumber);
-  return { kind: 'masked', transform, field: column?.text ?? described.name };
-}
-
-/** One column under several names (a view's and its table's, a partition's and its parent's): the first masked one names it. */
-function directOrigin(masks: FieldMasks, sources: readonly ColumnRef[], named: ColumnRef): Origin {
-  const transforms = new Set(
-    sources.flatMap((source) => masks.of(source.relationOid, source.attributeNumber) ?? []),
-  );
-  const [transform] = transforms;
-  // Two masks that differ: what one shows the other hides, so nothing is shown.
-  if (transform === undefined || transforms.size > 1) return { kind: 'derived' };
-  return { kind: 'masked', transform, field: columnText(named) };
-}
 
 /**
  * COPY does not describe its columns: one that stands as it is has its source's type. Any other is text where all values are

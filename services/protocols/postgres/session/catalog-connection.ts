@@ -38,22 +38,24 @@ export interface QueryValue {
 
 /**
  * The gateway's own connection to a target, for reading its catalog: queries, one after the other, rows of text. Opened when
- * it is needed and again after it was lost; read-only, and idle between catalogs.
+ * it is needed and again after it was lost; read-only unless it is said to write, and idle between catalogs.
  */
 export class CatalogConnection {
   readonly #target: PostgresTarget;
   readonly #clock: Clock;
   readonly #searchPath: string;
+  readonly #writes: boolean;
   #upstream: Promise<Upstream> | null = null;
   #socket: Socket | null = null;
   #reader = new FrameReader(maxBackendFrameBytes);
   #running: Running | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(target: PostgresTarget, clock: Clock, searchPath = 'pg_catalog') {
+  constructor(target: PostgresTarget, clock: Clock, { searchPath = 'pg_catalog', writes = false } = {}) {
     this.#target = target;
     this.#clock = clock;
     this.#searchPath = searchPath;
+    this.#writes = writes;
   }
 
   /** Queries wait for each other. @throws UpstreamError */
@@ -112,7 +114,7 @@ export class CatalogConnection {
     try {
       const upstream = await connectUpstream(this.#target, startupParameters(this.#searchPath), this.#clock);
       this.#listen(upstream);
-      await this.#send(upstream.socket, frameOf(frontend.query, readOnly));
+      if (!this.#writes) await this.#send(upstream.socket, frameOf(frontend.query, readOnly));
       return upstream;
     } catch (error) {
       this.#forget();

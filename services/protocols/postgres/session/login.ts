@@ -2,10 +2,11 @@ import type { Socket } from 'node:net';
 import type { CheckpointSession, Connection } from '../../../core/checkpoint/contract.ts';
 import { sourceText } from '../../../core/model/address.ts';
 import { messageOf } from '../../../core/model/errors.ts';
-import { targetName } from '../../../core/model/ids.ts';
+import { type TargetName, targetName } from '../../../core/model/ids.ts';
 import type { SessionTrace } from '../../../core/model/telemetry.ts';
 import { ByteSourceError } from '../../byte-source.ts';
 import type { AcceptedConnection, EngineServices } from '../../protocol.ts';
+import { ringSearchPath } from '../ring/ring.ts';
 import { CatalogError } from '../sql/errors.ts';
 import type { PostgresTarget } from '../target.ts';
 import { backend, frameOf, int32, ownMessage, parameterStatus, readyForQuery } from '../wire/backend.ts';
@@ -19,6 +20,7 @@ import { identify } from './identify.ts';
 import { LoginRefused, refuseLogin } from './login-refused.ts';
 import { parameterMayPass } from './parameter-status.ts';
 import { farewell, protocolViolation } from './refusal.ts';
+import { RingSession, ringHint } from './ring-session.ts';
 import { PostgresSession } from './session.ts';
 import { protocolOption, type SessionParameters, sessionParameters } from './session-parameters.ts';
 import type { TargetWork, TargetWorks } from './target-work.ts';
@@ -136,7 +138,7 @@ async function openSession(
   const gate: CheckpointSession = opened;
   try {
     trace?.phase('upstream');
-    const [work, upstream] = await reachTarget(parts, target, name, parameters);
+    const { work, upstream, ring } = await reachTarget(parts, target, name, parameters, gate);
     trace?.opened({
       target: name,
       principal,
@@ -156,6 +158,7 @@ async function openSession(
       startParameters: parameters.parameters,
       gate,
       work,
+      ring,
       clock,
       log: services.log.child({ session: gate.id, target: name }),
       trace,
@@ -193,20 +196,49 @@ const spanAttributes = (
   'server.port': host.port,
 });
 
-/** Both at once: the catalog is needed before the first statement, and mostly there already. */
+interface ReachedTarget {
+  readonly work: TargetWork;
+  readonly upstream: ReachedUpstream;
+  readonly ring: RingSession | null;
+}
+
 async function reachTarget(
   parts: LoginParts,
   target: PostgresTarget,
-  name: ReturnType<typeof targetName>,
+  name: TargetName,
   { parameters }: Extract<SessionParameters, { kind: 'parameters' }>,
-): Promise<[TargetWork, ReachedUpstream]> {
-  const [work, upstream] = await Promise.allSettled([
-    parts.works.get(name, target),
-    connectUpstream(target, parameters, parts.services.clock),
-  ]);
-  if (work.status === 'fulfilled' && upstream.status === 'fulfilled') return [work.value, upstream.value];
-  if (upstream.status === 'fulfilled') upstream.value.socket.destroy();
-  throw upstream.status === 'rejected' ? upstream.reason : work.status === 'rejected' ? work.reason : null;
+  gate: CheckpointSession,
+): Promise<ReachedTarget> {
+  const { clock, maskingKey } = parts.services;
+  const opening = parts.works.get(name, target);
+  if (target.ring === null) {
+    // Both at once: the catalog is needed before the first statement, and mostly there already.
+    const [work, upstream] = await Promise.allSettled([opening, connectUpstream(target, parameters, clock)]);
+    if (work.status === 'fulfilled' && upstream.status === 'fulfilled') {
+      return { work: work.value, upstream: upstream.value, ring: null };
+    }
+    if (upstream.status === 'fulfilled') upstream.value.socket.destroy();
+    throw upstream.status === 'rejected' ? upstream.reason : work.status === 'rejected' ? work.reason : null;
+  }
+  const work = await opening;
+  const { rings } = work;
+  const ring = rings.of(gate.obligations);
+  if (ring === null) return { work, upstream: await connectUpstream(target, parameters, clock), ring: null };
+  // It may have been installed a moment ago.
+  if (rings.state(ring).kind !== 'installed') await work.refresh();
+  const { kind } = rings.state(ring);
+  if (kind !== 'installed') throw ringRefused(name, kind);
+  const inRing = new Map([...parameters, ['search_path', ringSearchPath(ring, target)]]);
+  const upstream = await connectUpstream(rings.loginTo(ring), inRing, clock);
+  const session = new RingSession({ ring, rings, work, catalog: () => work.catalog, maskingKey, target: name });
+  gate.maskedByTarget((obligations) => session.covers(obligations));
+  return { work, upstream, ring: session };
+}
+
+/** With `ring` in the target's section, nobody who is under masks is let in without it. */
+function ringRefused(name: TargetName, state: 'missing' | 'stale'): LoginRefused {
+  const message = `the masking ring that your masks need is ${state} in target "${name}"`;
+  return new LoginRefused(farewell('target-unavailable', message, ringHint(name)), message);
 }
 
 const unknownTarget = (name: string): { readonly message: string; readonly hint: string } => ({

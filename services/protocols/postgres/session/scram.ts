@@ -48,6 +48,16 @@ async function keysFor(password: Secret, salt: Buffer, iterations: number): Prom
   return keys;
 }
 
+/** PostgreSQL's default (SCRAM_SHA_256_DEFAULT_ITERATIONS). */
+const verifierIterations = 4096;
+
+/** What a server keeps instead of the password, as `CREATE ROLE ... PASSWORD` takes it: the password itself is not sent. */
+export async function scramVerifier(password: Secret, salt: Buffer): Promise<string> {
+  const { client, server } = await keysFor(password, salt, verifierIterations);
+  const [storedKey, serverKey] = [sha256(client), server].map((key) => key.toString('base64'));
+  return `SCRAM-SHA-256$${verifierIterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}
+
 function attributes(message: string): ReadonlyMap<string, string> {
   return new Map(message.split(',').map((part) => [part.slice(0, 1), part.slice(2)]));
 }

@@ -16,6 +16,7 @@ import { Outbox } from './outbox.ts';
 import { farewell, protocolViolation } from './refusal.ts';
 import { Replies } from './replies.ts';
 import { Requests } from './requests.ts';
+import type { RingSession } from './ring-session.ts';
 import { SettingsMade } from './settings-made.ts';
 import type { TargetWork } from './target-work.ts';
 import { cancelUpstream, type Upstream } from './upstream.ts';
@@ -28,6 +29,8 @@ export interface SessionParts {
   readonly startParameters: ReadonlyMap<string, string>;
   readonly gate: CheckpointSession;
   readonly work: TargetWork;
+  /** Null when the session is logged in as the target's own login. */
+  readonly ring: RingSession | null;
   readonly clock: Clock;
   readonly log: Logger;
   readonly trace: SessionTrace | null;
@@ -61,6 +64,7 @@ export class PostgresSession {
     const { gate, work, clock, trace, client } = parts;
     const conversation = new Conversation(new SettingsMade(parts.startParameters));
     this.#conversation = conversation;
+    const asked = parts.ring ?? work;
     const outbox = new Outbox(
       gate,
       conversation,
@@ -72,7 +76,7 @@ export class PostgresSession {
       gate,
       conversation,
       outbox,
-      work,
+      work: asked,
       clock,
       trace,
       tellClient: (message) => client.write(message),
@@ -83,7 +87,7 @@ export class PostgresSession {
     this.#replies = new Replies({
       gate,
       conversation,
-      masking: work.masking,
+      masking: asked.masking,
       output: new ClientOutput(client),
       cancelRunning: () => this.#pauseUntil(this.#cancelUpstream()),
       catalogChanged: (settled) =>

@@ -10,6 +10,7 @@ import { type Analyser, createAnalyser, type SessionState } from '../sql/analyse
 import type { Analysis, OpaqueReason, StatementFacts } from '../sql/analysis.ts';
 import { CatalogCache } from '../sql/catalog-cache.ts';
 import type { LargeTexts } from '../sql/large-texts.ts';
+import { Rings } from '../ring/rings.ts';
 import type { PostgresTarget } from '../target.ts';
 import { CatalogConnection } from './catalog-connection.ts';
 import { minRecheckMs } from './limits.ts';
@@ -38,6 +39,7 @@ const unknowns: ReadonlySet<string> = new Set<OpaqueReason>([
 /** What all sessions on one target share: its catalog, kept fresh, and what is made of it. */
 export class TargetWork {
   readonly masking: Masking;
+  readonly rings: Rings;
   readonly #parts: TargetWorkParts;
   readonly #connection: CatalogConnection;
   readonly #catalogs: CatalogCache;
@@ -61,6 +63,7 @@ export class TargetWork {
     this.#analyser = createAnalyser({ target: name, catalogs, searchPath, largeTexts });
     this.#estimates = new RowEstimates(name, target, parts.clock, parts.log);
     this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
+    this.rings = new Rings({ ...parts, catalog: () => catalogs.current });
     this.#timer = this.#checkLater();
   }
 

@@ -12,6 +12,7 @@ import {
   relationKinds,
 } from './catalog.ts';
 import type { CatalogQuery } from './catalog-queries.ts';
+import { loadRings } from './catalog-rings.ts';
 import { dotted } from './names.ts';
 
 /** A result as the server sent it, in text format. */
@@ -97,6 +98,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
     types,
     operators,
     casts,
+    rings: loadRings(rows),
   });
 }
 

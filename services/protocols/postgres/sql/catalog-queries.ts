@@ -32,6 +32,10 @@ export const commit = 'COMMIT';
 export const beginDefinitions = 'SAVEPOINT definitions';
 export const giveUpDefinitions = 'ROLLBACK TO SAVEPOINT definitions';
 
+/** Roles of masking rings (ring/ring.ts), each with the schema of its name in this database. */
+const ringRoles = `pg_catalog.pg_roles r JOIN pg_catalog.pg_namespace rn ON rn.nspname = r.rolname
+    AND r.rolname LIKE 'sallyport\\_ring\\_%'`;
+
 export const catalogQueries = {
   server: `SELECT pg_catalog.current_setting('server_version_num'), CURRENT_USER`,
 
@@ -128,6 +132,25 @@ export const catalogQueries = {
     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_policy p ON p.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid IN
       ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) ${limit}`,
+
+  rings: `SELECT r.rolname, pg_catalog.obj_description(rn.oid, 'pg_namespace'),
+      r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication
+        OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid)
+        OR pg_catalog.has_schema_privilege(r.oid, rn.oid, 'CREATE'),
+      (SELECT pg_catalog.to_json(pg_catalog.array_agg(n.nspname)) FROM pg_catalog.pg_namespace n
+        WHERE n.oid IN (${schemas}) AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'))
+    FROM ${ringRoles} ${limit}`,
+
+  ringViews: `SELECT r.rolname, c.oid, 'security_barrier=true' = ANY (c.reloptions), pg_catalog.obj_description(c.oid, 'pg_class')
+    FROM ${ringRoles} JOIN pg_catalog.pg_class c ON c.relnamespace = rn.oid ${limit}`,
+
+  /** Whatever schema it is in, and whether the role may use that: a right that is there can be of use some day. */
+  ringColumns: `SELECT r.rolname, c.oid, pg_catalog.string_agg(a.attnum::pg_catalog.text, ' ')
+    FROM ${ringRoles} JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'v', 'm', 'p', 'f')
+      AND c.relpersistence <> 't' AND c.relnamespace IN (${schemas}) AND c.oid >= 16384
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')
+    GROUP BY r.rolname, c.oid ${limit}`,
 } as const;
 
 export const definitionQueries = {

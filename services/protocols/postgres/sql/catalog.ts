@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ColumnRef } from './analysis.ts';
+import type { CatalogRing } from './catalog-rings.ts';
 import { dotted, type SearchPath } from './names.ts';
 
 /** pg_class.relkind of what a statement can name. */
@@ -248,6 +249,8 @@ export class Catalog {
   readonly relationsByOid: ReadonlyMap<number, Relation>;
   readonly functionsByOid: ReadonlyMap<number, CatalogFunction>;
   readonly typesByOid: ReadonlyMap<number, CatalogType>;
+  /** Masking rings of this database, whoever made them, by the name of their role and schema. */
+  readonly rings: ReadonlyMap<string, CatalogRing>;
   /** Casts by functions outside pg_catalog: the only ones that run somebody's code. */
   readonly foreignCasts: readonly CatalogCast[];
   readonly #relations = new Map<string, Map<string, Relation>>();
@@ -268,6 +271,7 @@ export class Catalog {
     readonly types: ReadonlyMap<number, CatalogType>;
     readonly operators: readonly CatalogOperator[];
     readonly casts: readonly CatalogCast[];
+    readonly rings: ReadonlyMap<string, CatalogRing>;
   }) {
     this.fingerprint = parts.fingerprint;
     this.serverVersion = parts.serverVersion;
@@ -275,6 +279,7 @@ export class Catalog {
     this.relationsByOid = parts.relations;
     this.functionsByOid = parts.functions;
     this.typesByOid = parts.types;
+    this.rings = parts.rings;
     for (const relation of parts.relations.values()) put(this.#relations, relation);
     for (const type of parts.types.values()) put(this.#types, type);
     for (const one of parts.functions.values()) {

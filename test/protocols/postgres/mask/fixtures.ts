@@ -62,6 +62,7 @@ export function catalogOf(tables: Readonly<Record<string, readonly [number, ...s
     types: new Map(),
     operators: [],
     casts: [],
+    rings: new Map(),
   });
 }
 

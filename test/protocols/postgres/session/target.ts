@@ -15,6 +15,7 @@ export const testTarget = (
   authentication: ['scram-sha-256'],
   tls: { mode: 'disable', channelBinding: 'prefer', ca: null, certificate: null, key: null },
   searchPath: [],
+  ring: null,
   connectTimeoutMs: 5000,
   catalogRefreshMs: 10_000,
   ...change,

@@ -1,0 +1,72 @@
+import type { KeyObject } from 'node:crypto';
+import type { Obligations } from '../../../core/model/decision.ts';
+import type { TargetName } from '../../../core/model/ids.ts';
+import type { Catalog } from '../sql/catalog.ts';
+import { InvariantError } from '../../../core/model/errors.ts';
+import type { PostgresTarget } from '../target.ts';
+import { planRing } from './plan.ts';
+import { asRingRole, type Ring, ringOf } from './ring.ts';
+import { type RingState, stateOf } from './state.ts';
+
+export interface RingsParts {
+  readonly name: TargetName;
+  readonly target: PostgresTarget;
+  readonly catalog: () => Catalog;
+  readonly maskingKey: KeyObject;
+}
+
+/** The rings of one target, as sessions ask for them. */
+export class Rings {
+  readonly #parts: RingsParts;
+  /** By obligations, which are one object for each principal, target and policy version. */
+  readonly #ofObligations = new WeakMap<Obligations, Ring | 'none'>();
+  readonly #logins = new Map<string, PostgresTarget>();
+  /** By role, as of the catalog at hand. */
+  readonly #states = new Map<string, { readonly catalog: Catalog; readonly state: RingState }>();
+
+  constructor(parts: RingsParts) {
+    this.#parts = parts;
+  }
+
+  /** The ring that sessions under these obligations are opened in; null when it is none. */
+  of(obligations: Obligations): Ring | null {
+    const { name, target } = this.#parts;
+    if (target.ring === null) return null;
+    let ring = this.#ofObligations.get(obligations);
+    if (ring === undefined) {
+      ring = ringOf(name, target, obligations) ?? 'none';
+      this.#ofObligations.set(obligations, ring);
+    }
+    return ring === 'none' ? null : ring;
+  }
+
+  /** The target as its sessions log in to it: one object, by which its hosts are remembered. */
+  loginTo(ring: Ring): PostgresTarget {
+    const { target } = this.#parts;
+    if (target.ring === null) throw new InvariantError('a ring is of a target that has rings');
+    let login = this.#logins.get(ring.role);
+    if (login === undefined) {
+      login = asRingRole(target, ring, target.ring);
+      this.#logins.set(ring.role, login);
+    }
+    return login;
+  }
+
+  /** Whether it is in the target as it should be, by the catalog at hand. */
+  state(ring: Ring): RingState {
+    const { target, maskingKey } = this.#parts;
+    const catalog = this.#parts.catalog();
+    let known = this.#states.get(ring.role);
+    if (known?.catalog !== catalog) {
+      const plan = planRing(ring, target.searchPath, catalog, maskingKey);
+      known = { catalog, state: stateOf(plan, target.searchPath, catalog) };
+      this.#states.set(ring.role, known);
+    }
+    return known.state;
+  }
+
+  /** Whether a session that was opened in this ring sees masked values alone, under the obligations that are in force now. */
+  covers(ring: Ring, obligations: Obligations): boolean {
+    return this.of(obligations)?.role === ring.role && this.state(ring).kind === 'installed';
+  }
+}
