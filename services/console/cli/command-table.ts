@@ -20,6 +20,7 @@ export interface CommandGroup {
 export const groups: readonly CommandGroup[] = [
   { word: 'envoy', summary: 'Envoy’s config' },
   { word: 'policy', summary: 'Try policies out' },
+  { word: 'masking', summary: 'Masks inside a database' },
   { word: 'holds', summary: 'Actions that wait for approval' },
   { word: 'sessions', summary: 'Sessions, open and recorded' },
   { word: 'trail', summary: 'The tamper-evident log of everything' },
@@ -50,6 +51,21 @@ export const commands: readonly CommandEntry[] = [
     words: 'policy explain',
     summary: 'Tell how a command would be decided, and why',
     load: () => import('./commands/policy-explain.ts'),
+  },
+  {
+    words: 'masking install',
+    summary: 'Make the ring of masking views inside a database',
+    load: () => import('./commands/masking-install.ts'),
+  },
+  {
+    words: 'masking status',
+    summary: 'Tell whether the ring is as it should be',
+    load: () => import('./commands/masking-status.ts'),
+  },
+  {
+    words: 'masking uninstall',
+    summary: 'Take the ring away',
+    load: () => import('./commands/masking-uninstall.ts'),
   },
   {
     words: 'login',

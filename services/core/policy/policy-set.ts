@@ -67,7 +67,15 @@ export class PolicySet implements Policies {
     if (view === undefined) {
       const words = protocol === null ? null : (this.#vocabulary.protocols[protocol] ?? null);
       const obligations = obligationsOf(policies, protocol);
-      view = new RuleView({ version: this.version, target, words, policies, rules, obligations, maskedByTarget: false });
+      view = new RuleView({
+        version: this.version,
+        target,
+        words,
+        policies,
+        rules,
+        obligations,
+        maskedByTarget: false,
+      });
       this.#views.set(key, view);
     }
     return view;
@@ -80,7 +88,8 @@ export class PolicySet implements Policies {
   possibleObligations(target: TargetName): readonly Obligations[] | null {
     const protocol = this.#protocols.get(target) ?? null;
     const policies = (this.#byTarget.get(target) ?? []).filter(
-      ({ byProtocol }) => protocol !== null && byProtocol.get(protocol)?.masks.some(({ fields }) => fields.length > 0),
+      ({ byProtocol }) =>
+        protocol !== null && byProtocol.get(protocol)?.masks.some(({ fields }) => fields.length > 0),
     );
     const always = policies.filter((policy) => policy.principals === null);
     let combinations: readonly (readonly Policy[])[] = [always];

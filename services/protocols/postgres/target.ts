@@ -174,7 +174,9 @@ export const postgresTargetSchema = (parts: ConfigParts): z.ZodType<PostgresTarg
         .describe('Schemas in which unqualified names are looked up; pinned in every session'),
       ring: z
         .strictObject({
-          password: parts.secret.describe('env:NAME or file:PATH; of the roles that `sallyport masking install` makes'),
+          password: parts.secret.describe(
+            'env:NAME or file:PATH; of the roles that `sallyport masking install` makes',
+          ),
         })
         .optional()
         .describe('Open sessions under masks in the ring inside the database, or not at all'),

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
 import { maskOnce } from '../../../core/masking/mask-form.ts';
+import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
 import type { TransformName } from '../../../core/masking/transform-names.ts';
 import { columnMask, maskDerived } from '../../../core/masking/transforms.ts';
 import type { Catalog } from '../sql/catalog.ts';

@@ -25,14 +25,21 @@ export interface InstallParts {
 const lockTimeout = '10s';
 
 /** One transaction: after an error the target is as it was. Secret: it has the keys of pseudonyms and the verifier of the password. */
-export function installSql(rings: readonly RingToInstall[], unwanted: readonly string[], parts: InstallParts): string {
+export function installSql(
+  rings: readonly RingToInstall[],
+  unwanted: readonly string[],
+  parts: InstallParts,
+): string {
   return script([
     ...unwanted.flatMap((role) => removeRingSql(role, parts)),
     ...rings.flatMap((ring) => installRingSql(ring, parts)),
   ]);
 }
 
-export function uninstallSql(roles: readonly string[], parts: Pick<InstallParts, 'login' | 'catalog'>): string {
+export function uninstallSql(
+  roles: readonly string[],
+  parts: Pick<InstallParts, 'login' | 'catalog'>,
+): string {
   return script(roles.flatMap((role) => removeRingSql(role, parts)));
 }
 
@@ -88,7 +95,10 @@ function removeRingSql(name: string, parts: Pick<InstallParts, 'login' | 'catalo
 }
 
 /** Takes away schema and rights. Nothing is dropped by CASCADE: what somebody has built on a view is theirs, and makes this fail. */
-function emptyRingSql(name: string, { login, catalog }: Pick<InstallParts, 'login' | 'catalog'>): readonly string[] {
+function emptyRingSql(
+  name: string,
+  { login, catalog }: Pick<InstallParts, 'login' | 'catalog'>,
+): readonly string[] {
   const views = [...(catalog.rings.get(name)?.relations.keys() ?? [])].flatMap(
     (oid) => catalog.relationsByOid.get(oid) ?? [],
   );
@@ -119,14 +129,21 @@ const isKeyed = (transform: TransformName): boolean => transform === 'hash' || t
 
 function hashedFields({ relations }: RingPlan): readonly string[] {
   const fields = relations.flatMap(({ columns }) =>
-    columns.flatMap(({ origin }) => (origin.kind === 'masked' && isKeyed(origin.transform) ? [origin.field] : [])),
+    columns.flatMap(({ origin }) =>
+      origin.kind === 'masked' && isKeyed(origin.transform) ? [origin.field] : [],
+    ),
   );
   return [...new Set(fields)];
 }
 
 const isClear = ({ origin }: RingColumn): boolean => origin.kind === 'clear';
 
-function viewSql({ relation, columns, view }: RingRelation, role: string, { ring }: RingPlan, login: Login): readonly string[] {
+function viewSql(
+  { relation, columns, view }: RingRelation,
+  role: string,
+  { ring }: RingPlan,
+  login: Login,
+): readonly string[] {
   if (view === null) return [];
   const name = qualified(ring.role, relation.name);
   const rights = login.rights.get(relation.oid);
@@ -139,14 +156,30 @@ function viewSql({ relation, columns, view }: RingRelation, role: string, { ring
     `CREATE ${view.sql}`,
     `DO ${literal(body)}`,
     `GRANT SELECT ON ${name} TO ${role}`,
-    ...grants('INSERT', name, role, writable, writable.filter((one) => rights?.insert.has(one.attributeNumber))),
-    ...grants('UPDATE', name, role, writable, writable.filter((one) => rights?.update.has(one.attributeNumber))),
+    ...grants(
+      'INSERT',
+      name,
+      role,
+      writable,
+      writable.filter((one) => rights?.insert.has(one.attributeNumber)),
+    ),
+    ...grants(
+      'UPDATE',
+      name,
+      role,
+      writable,
+      writable.filter((one) => rights?.update.has(one.attributeNumber)),
+    ),
     ...(rights?.delete === true ? [`GRANT DELETE ON ${name} TO ${role}`] : []),
   ];
 }
 
 /** On the relation itself: columns that no mask is on can be read by the table's full name, and what the policy lets write can be written. */
-function ownRightsSql({ relation, columns, ownRights }: RingRelation, role: string, login: Login): readonly string[] {
+function ownRightsSql(
+  { relation, columns, ownRights }: RingRelation,
+  role: string,
+  login: Login,
+): readonly string[] {
   const rights = login.rights.get(relation.oid);
   if (!ownRights || rights === undefined) return [];
   const name = qualified(relation.schema, relation.name);
@@ -169,7 +202,8 @@ function grants(
   columns: readonly RingColumn[],
 ): readonly string[] {
   if (columns.length === 0) return [];
-  const list = columns.length === all.length ? '' : ` (${columns.map((column) => identifier(column.name)).join(', ')})`;
+  const list =
+    columns.length === all.length ? '' : ` (${columns.map((column) => identifier(column.name)).join(', ')})`;
   return [`GRANT ${right}${list} ON ${name} TO ${role}`];
 }
 

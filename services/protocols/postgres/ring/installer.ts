@@ -113,7 +113,9 @@ function statusOf(plan: RingPlan, { target, catalog, login }: InstallerParts): M
   const faults = state.kind === 'stale' ? state.why : [];
   return {
     name: plan.ring.role,
-    masks: plan.ring.masks.flatMap(({ fields, transform }) => fields.map((field) => `${field} -> ${transform}`)),
+    masks: plan.ring.masks.flatMap(({ fields, transform }) =>
+      fields.map((field) => `${field} -> ${transform}`),
+    ),
     state: state.kind,
     notes: [...faults, ...(state.kind === 'missing' ? [] : notReached(plan, catalog, login))],
   };

@@ -29,7 +29,11 @@ const padded = (key: Buffer, byte: number): string => {
 };
 
 /** The table of these fields' keys. What it says is secret. */
-export function keysTableSql(ring: Ring, fields: readonly string[], maskingKey: KeyObject): readonly string[] {
+export function keysTableSql(
+  ring: Ring,
+  fields: readonly string[],
+  maskingKey: KeyObject,
+): readonly string[] {
   const rows = fields.map((field) => {
     const key = fieldKey({ key: maskingKey, field }).export();
     return `  (${literal(field)}, ${padded(key, 0x36)}, ${padded(key, 0x5c)})`;

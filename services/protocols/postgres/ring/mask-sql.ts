@@ -3,7 +3,12 @@
  * have to be callable by the role, which could then ask it for the pseudonyms of guessed values.
  */
 import { adjectives, nouns } from '../../../core/masking/pseudonym-words.ts';
-import { isPart, type ShownPart, shownPart, type TransformName } from '../../../core/masking/transform-names.ts';
+import {
+  isPart,
+  type ShownPart,
+  shownPart,
+  type TransformName,
+} from '../../../core/masking/transform-names.ts';
 import { fewestCharacters } from '../../../core/masking/transforms.ts';
 import { canonicalValues, fullMask, type ValueKind } from '../../../core/masking/value-kind.ts';
 import { unreachable } from '../../../core/model/errors.ts';
@@ -30,10 +35,13 @@ export function columnSql(
   // As on the wire, it stands for NULL too: whoever wrote the view may have chosen when that is.
   if (origin.kind === 'derived') return constantSql(canonicalValues[kind], cast);
   const { transform, field } = origin;
-  const masked = maskedSql(transform, kind, { plain, type, cast, hash: (text) => hmacHex(ring, field, text) });
-  return masked === null
-    ? constantSql(null, cast)
-    : `CASE WHEN ${plain} IS NOT NULL THEN ${masked} END`;
+  const masked = maskedSql(transform, kind, {
+    plain,
+    type,
+    cast,
+    hash: (text) => hmacHex(ring, field, text),
+  });
+  return masked === null ? constantSql(null, cast) : `CASE WHEN ${plain} IS NOT NULL THEN ${masked} END`;
 }
 
 interface Masked {
@@ -143,7 +151,8 @@ function partSql(kind: ValueKind, part: ShownPart, column: Masked): string | nul
 }
 
 /** In text, dates without a zone alone: what has one is masked in full, other than on the wire, which tells its month in UTC. */
-const dateText = '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?([.][0-9]{1,9})?)?$';
+const dateText =
+  '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?([.][0-9]{1,9})?)?$';
 
 function monthSql(kind: ValueKind, column: Masked): string | null {
   const { plain, cast } = column;

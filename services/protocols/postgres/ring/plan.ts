@@ -72,7 +72,10 @@ export function planRing(
     });
     const ownRights = !relation.rowSecurity;
     const viewWanted = !ownRights || columns.some(({ origin }) => origin.kind !== 'clear');
-    const view = viewWanted && isFoundByName(relation, path, catalog) ? viewOf(ring, relation, columns, maskingKey) : null;
+    const view =
+      viewWanted && isFoundByName(relation, path, catalog)
+        ? viewOf(ring, relation, columns, maskingKey)
+        : null;
     relations.push({ relation, columns, view, ownRights });
   }
   return { ring, relations, path };
@@ -84,13 +87,20 @@ function isFoundByName(relation: Relation, path: readonly string[], catalog: Cat
   return schema === relation.schema;
 }
 
-function viewOf(ring: Ring, relation: Relation, columns: readonly RingColumn[], maskingKey: KeyObject): RingView {
+function viewOf(
+  ring: Ring,
+  relation: Relation,
+  columns: readonly RingColumn[],
+  maskingKey: KeyObject,
+): RingView {
   const shown = columns.map(({ name, sql }) => `  ${sql} AS ${identifier(name)}`);
   const sql =
     `VIEW ${qualified(ring.role, relation.name)} WITH (security_barrier) AS SELECT\n${shown.join(',\n')}\n` +
     `  FROM ${qualified(relation.schema, relation.name)} AS t`;
   // The oid: another table of the same name is another table. The key: other pseudonyms are other masks. Keyed, since comments are public.
-  const digest = createHmac('sha256', maskingKey).update(`sallyport-ring-1\0${relation.oid}\0${sql}`).digest('hex');
+  const digest = createHmac('sha256', maskingKey)
+    .update(`sallyport-ring-1\0${relation.oid}\0${sql}`)
+    .digest('hex');
   return { sql, digest };
 }
 

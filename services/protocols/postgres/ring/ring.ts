@@ -40,7 +40,11 @@ export function ringOf(
 }
 
 /** The target as sessions in the ring log in to it. */
-export const asRingRole = (target: PostgresTarget, { role }: Ring, { password }: RingLogin): PostgresTarget => ({
+export const asRingRole = (
+  target: PostgresTarget,
+  { role }: Ring,
+  { password }: RingLogin,
+): PostgresTarget => ({
   ...target,
   user: role,
   password,

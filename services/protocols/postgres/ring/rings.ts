@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Obligations } from '../../../core/model/decision.ts';
+import { InvariantError } from '../../../core/model/errors.ts';
 import type { TargetName } from '../../../core/model/ids.ts';
 import type { Catalog } from '../sql/catalog.ts';
-import { InvariantError } from '../../../core/model/errors.ts';
 import type { PostgresTarget } from '../target.ts';
 import { planRing } from './plan.ts';
 import { asRingRole, type Ring, ringOf } from './ring.ts';

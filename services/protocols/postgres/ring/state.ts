@@ -33,8 +33,13 @@ function faultsOfRole(plan: RingPlan, searchPath: readonly string[], ring: Catal
     ? ['its role is a member of another one, or has attributes or rights that it was not given']
     : [];
   // A schema that only one of the two may use would give another meaning to names.
-  const differing = searchPath.filter((schema) => plan.path.includes(schema) !== ring.usableSchemas.has(schema));
-  return [...faults, ...differing.map((schema) => `schema ${schema} is open to one of login and role, and not to the other`)];
+  const differing = searchPath.filter(
+    (schema) => plan.path.includes(schema) !== ring.usableSchemas.has(schema),
+  );
+  return [
+    ...faults,
+    ...differing.map((schema) => `schema ${schema} is open to one of login and role, and not to the other`),
+  ];
 }
 
 /** Whoever gave the right: PUBLIC, or somebody since. */
@@ -48,7 +53,11 @@ function readableMaskedColumns({ relations }: RingPlan, { readable }: CatalogRin
   });
 }
 
-function faultsOfViews({ ring, relations }: RingPlan, catalog: Catalog, inTarget: CatalogRing): readonly string[] {
+function faultsOfViews(
+  { ring, relations }: RingPlan,
+  catalog: Catalog,
+  inTarget: CatalogRing,
+): readonly string[] {
   return relations.flatMap(({ relation, view }) => {
     if (view === null) return [];
     const found = catalog.relation(ring.role, relation.name);
@@ -64,7 +73,11 @@ function faultsOfViews({ ring, relations }: RingPlan, catalog: Catalog, inTarget
 }
 
 /** What else stands in the schema would be found before the tables. */
-function strangers({ ring, relations }: RingPlan, catalog: Catalog, { relations: inSchema }: CatalogRing): readonly string[] {
+function strangers(
+  { ring, relations }: RingPlan,
+  catalog: Catalog,
+  { relations: inSchema }: CatalogRing,
+): readonly string[] {
   const planned = new Set(relations.flatMap(({ relation, view }) => (view === null ? [] : [relation.name])));
   const others = [...inSchema.keys()].flatMap((oid) => {
     const name = catalog.relationsByOid.get(oid)?.name ?? String(oid);

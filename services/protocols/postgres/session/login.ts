@@ -230,7 +230,14 @@ async function reachTarget(
   if (kind !== 'installed') throw ringRefused(name, kind);
   const inRing = new Map([...parameters, ['search_path', ringSearchPath(ring, target)]]);
   const upstream = await connectUpstream(rings.loginTo(ring), inRing, clock);
-  const session = new RingSession({ ring, rings, work, catalog: () => work.catalog, maskingKey, target: name });
+  const session = new RingSession({
+    ring,
+    rings,
+    work,
+    catalog: () => work.catalog,
+    maskingKey,
+    target: name,
+  });
   gate.maskedByTarget((obligations) => session.covers(obligations));
   return { work, upstream, ring: session };
 }

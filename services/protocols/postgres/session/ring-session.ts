@@ -37,7 +37,9 @@ export class RingSession implements SessionWork {
 
   constructor(parts: RingSessionParts) {
     this.#parts = parts;
-    this.masking = new RingMasking(parts.work.masking, maskingOnce(parts), (obligations) => this.covers(obligations));
+    this.masking = new RingMasking(parts.work.masking, maskingOnce(parts), (obligations) =>
+      this.covers(obligations),
+    );
   }
 
   /** Whether masked columns have nothing but masks in them, as this session sees them under these obligations. */
@@ -105,7 +107,12 @@ class RingMasking implements Masking {
     return this.#under(obligations).rows(obligations, statement, fields);
   }
 
-  copy(obligations: Obligations, statement: StatementFacts, format: CopyOut, columns: number): CopyPlan | null {
+  copy(
+    obligations: Obligations,
+    statement: StatementFacts,
+    format: CopyOut,
+    columns: number,
+  ): CopyPlan | null {
     return this.#under(obligations).copy(obligations, statement, format, columns);
   }
 

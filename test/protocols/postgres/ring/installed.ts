@@ -2,10 +2,10 @@ import pg from 'pg';
 import type { Mask } from '../../../../services/core/model/decision.ts';
 import { targetName } from '../../../../services/core/model/ids.ts';
 import { Secret } from '../../../../services/core/model/secret.ts';
-import type { MaskInstaller } from '../../../../services/protocols/protocol.ts';
 import { createMaskInstaller } from '../../../../services/protocols/postgres/ring/installer.ts';
 import { ringOf } from '../../../../services/protocols/postgres/ring/ring.ts';
 import type { PostgresTarget } from '../../../../services/protocols/postgres/target.ts';
+import type { MaskInstaller } from '../../../../services/protocols/protocol.ts';
 import type { PostgresServer } from '../../../servers/postgres.ts';
 import { key, obligations } from '../mask/fixtures.ts';
 import { testTarget } from '../session/target.ts';
@@ -23,7 +23,10 @@ export const ringTarget = (server: PostgresServer, database: string, user: strin
     ring: { password: new Secret(ringPassword) },
   });
 
-export async function installerOf(target: PostgresTarget, ...sets: readonly (readonly Mask[])[]): Promise<MaskInstaller> {
+export async function installerOf(
+  target: PostgresTarget,
+  ...sets: readonly (readonly Mask[])[]
+): Promise<MaskInstaller> {
   const all = sets.map((masks) => obligations(...masks));
   const installer = await createMaskInstaller(name, target, all, key);
   if (installer === null) throw new Error('the target has a ring');
@@ -31,7 +34,10 @@ export async function installerOf(target: PostgresTarget, ...sets: readonly (rea
 }
 
 /** Installs as `postgres`, and gives the role of the first set. */
-export async function install(target: PostgresTarget, ...sets: readonly (readonly Mask[])[]): Promise<string> {
+export async function install(
+  target: PostgresTarget,
+  ...sets: readonly (readonly Mask[])[]
+): Promise<string> {
   const installer = await installerOf(target, ...sets);
   await installer.run(await installer.installScript(), 'postgres', null);
   return roleOf(target, sets[0] ?? []);
@@ -44,7 +50,10 @@ export function roleOf(target: PostgresTarget, masks: readonly Mask[]): string {
 }
 
 /** A client's session as the gateway opens it in a ring, without any gateway. */
-export async function connectAs(role: string, { port, database, searchPath }: PostgresTarget): Promise<pg.Client> {
+export async function connectAs(
+  role: string,
+  { port, database, searchPath }: PostgresTarget,
+): Promise<pg.Client> {
   const client = new pg.Client({ host: '127.0.0.1', port, database, user: role, password: ringPassword });
   await client.connect();
   await client.query(`SET search_path TO "${role}", ${searchPath.join(', ')}, pg_temp`);

@@ -51,7 +51,13 @@ async function ring(statements = '', sets = [masks]) {
   const target = ringTarget(server, database, 'gateway');
   const role = await install(target, ...sets);
   const client = await connectAs(role, target);
-  return { target, role, client, direct, end: async () => void (await Promise.all([client.end(), direct.end()])) };
+  return {
+    target,
+    role,
+    client,
+    direct,
+    end: async () => void (await Promise.all([client.end(), direct.end()])),
+  };
 }
 
 const refusal = (client: pg.Client, sql: string): Promise<string> =>
