@@ -52,6 +52,8 @@ export interface PolicyWords {
   guesses(masks: readonly Mask[], effect: Effect): number;
   /** Whether what this effect returns holds a value that was computed from one of the mask's fields. */
   returnsDerived(mask: Mask, effect: Effect): boolean;
+  /** Whether these effects change nothing: what they tell of a field is then what the target shows of it. Without it, none do. */
+  onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */

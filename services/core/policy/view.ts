@@ -163,12 +163,13 @@ export class RuleView implements PolicyView, DecisionContext {
 
   /** What must be allowed, each with the rules that are about it. */
   units(intent: Intent): readonly Unit[] {
+    const seesMasks = this.#seesMasks(intent);
     const effects = intent.effects.map(
       (effect): Unit => ({
         kind: 'effect',
         text: effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`,
         rules: (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect)),
-        masked: this.#maskedUse(effect),
+        masked: seesMasks ? null : this.#maskedUse(effect),
       }),
     );
     const reasons = intent.opaque.map(
@@ -230,15 +231,21 @@ export class RuleView implements PolicyView, DecisionContext {
     return decision;
   }
 
-  #guessesIn({ effects }: Intent): number {
+  /** Whether the target masks whatever the action looks at. */
+  #seesMasks({ effects }: Intent): boolean {
+    const { words, maskedByTarget } = this.#parts;
+    return maskedByTarget && words?.onlyReads?.(effects) === true;
+  }
+
+  #guessesIn(intent: Intent): number {
     const { words } = this.#parts;
-    if (words === null || this.#guessable.length === 0) return 0;
+    if (words === null || this.#guessable.length === 0 || this.#seesMasks(intent)) return 0;
+    const { effects } = intent;
     return effects.reduce((sum, effect) => sum + words.guesses(this.#guessable, effect), 0);
   }
 
   #maskedUse(effect: Effect): MaskedUse | null {
-    const { words, maskedByTarget } = this.#parts;
-    if (maskedByTarget) return null;
+    const { words } = this.#parts;
     for (const mask of this.obligations.masks) {
       const reason = words === null ? null : refusedUse(words, mask, effect);
       if (words === null || reason === null) continue;

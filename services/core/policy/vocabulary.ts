@@ -18,6 +18,7 @@ export interface ProtocolWords {
   readonly conditions: Readonly<Record<string, ProtocolCondition>>;
   guesses(masks: readonly Mask[], effect: Effect): number;
   returnsDerived(mask: Mask, effect: Effect): boolean;
+  onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;
   /** Whether what targets answer passes through the gateway's hands: without, it can neither be masked nor counted. */

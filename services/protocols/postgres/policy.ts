@@ -2,7 +2,14 @@ import { z } from 'zod';
 import type { Effect } from '../../core/model/action.ts';
 import type { Mask, RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
-import { opaqueReasons, type PostgresEffect, type RowChoice, rowChoices, verbs } from './sql/analysis.ts';
+import {
+  opaqueReasons,
+  type PostgresEffect,
+  type RowChoice,
+  rowChoices,
+  type Verb,
+  verbs,
+} from './sql/analysis.ts';
 import { isSystemSchema } from './sql/catalog.ts';
 import { namePart, splitDotted } from './sql/names.ts';
 
@@ -208,6 +215,8 @@ export interface PostgresConditions {
   readonly rowsChosenBy: readonly RowChoice[];
 }
 
+const reading: ReadonlySet<string> = new Set<Verb>(['select', 'call', 'set']);
+
 export const postgresPolicy: PolicyWords = {
   verbs,
   opaqueReasons,
@@ -231,6 +240,8 @@ export const postgresPolicy: PolicyWords = {
   },
   returnsDerived: (mask, effect) =>
     asPostgres(effect).derivedColumns.some((column) => isMaskedColumn(mask, column)),
+  // A unique index and a foreign key answer who writes, whatever may be read.
+  onlyReads: (effects) => effects.every(({ verb }) => reading.has(verb)),
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
   readsAnswers: true,
   countsRows: true,
