@@ -237,6 +237,7 @@ export interface Protocol<Target = unknown> {
     name: TargetName,
     target: Target,
     sets: readonly Obligations[],
-    maskingKey: KeyObject,
+    /** Read only where the target's section asks for it. */
+    maskingKey: () => Promise<KeyObject>,
   ): Promise<MaskInstaller | null>;
 }

@@ -7,6 +7,7 @@ import { protocols } from '../../protocols/index.ts';
 import type { MaskInstaller, Protocol } from '../../protocols/protocol.ts';
 import { wholeConfig } from './config-files.ts';
 import { CliError } from './errors.ts';
+import { tooManyMaskSets } from './online-check.ts';
 import { waitingFor } from './screen.ts';
 import { secretOption } from './secret-option.ts';
 import { targetOf } from './what-if.ts';
@@ -46,11 +47,11 @@ export async function maskInstallerOf(name: string, { config }: MaskingOptions):
   if (sets === null) {
     throw new CliError(
       'usage',
-      `The policies on target ${name} could put too many different sets of masks together.`,
+      `Target ${name}: ${tooManyMaskSets}.`,
       'Put masks that belong together into one policy.',
     );
   }
-  const key = await maskingKey(settings.gateway.stateDir);
+  const key = (): ReturnType<typeof maskingKey> => maskingKey(settings.gateway.stateDir);
   const opening = protocol?.createMaskInstaller?.(target.name, target.settings, sets, key) ?? null;
   const installer = await waitingFor(
     `Reading the catalog of ${visibleText(name)}`,

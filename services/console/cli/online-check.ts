@@ -6,6 +6,7 @@ import { newHoldId, type TargetName } from '../../core/model/ids.ts';
 import type { Logger } from '../../core/model/log.ts';
 import type { Problem, ValuePath } from '../../core/model/problem.ts';
 import type { TargetSettings } from '../../core/model/settings.ts';
+import { maskingKey } from '../../masking-key.ts';
 import type { Protocol, UnmatchedPattern, UsedPattern } from '../../protocols/protocol.ts';
 import type { WholeConfig } from './config-files.ts';
 
@@ -69,6 +70,7 @@ async function askTarget(
 ): Promise<AskedTarget> {
   const protocol = protocols.find((each) => each.name === protocolName);
   const asked = { name: `target ${name}`, target: name };
+  const path = ['targets', index, 'name'];
   if (protocol === undefined) return { ...asked, reached: false, problems: [], unmatched: new Map() };
   try {
     const analyst = await protocol.createAnalyst(name, settings, log);
@@ -78,7 +80,16 @@ async function askTarget(
       const unmatched = analyst
         .unmatched(uses)
         .map((each): [string, UnmatchedPattern] => [usedText(each.used), each]);
-      return { ...asked, reached: true, problems: [], unmatched: new Map(unmatched) };
+      const inTarget = await askForMasking(config, name, protocol, settings);
+      return {
+        name: `${asked.name}${inTarget.note}`,
+        target: name,
+        reached: true,
+        problems: inTarget.faults.map((message) =>
+          problemAt(config, path, 'error', `target ${name}: ${message}`),
+        ),
+        unmatched: new Map(unmatched),
+      };
     } finally {
       await analyst.close();
     }
@@ -86,18 +97,36 @@ async function askTarget(
     return {
       ...asked,
       reached: false,
-      problems: [
-        problemAt(
-          config,
-          ['targets', index, 'name'],
-          'error',
-          `target ${name}: cannot be reached: ${messageOf(error)}`,
-        ),
-      ],
+      problems: [problemAt(config, path, 'error', `target ${name}: cannot be reached: ${messageOf(error)}`)],
       unmatched: new Map(),
     };
   }
 }
+
+/** What the target itself does for the masks that are on it. */
+async function askForMasking(
+  { policySet, settings: { gateway } }: WholeConfig,
+  name: TargetName,
+  protocol: Protocol,
+  settings: unknown,
+): Promise<{ readonly note: string; readonly faults: readonly string[] }> {
+  const sets = policySet.possibleObligations(name);
+  const isMasked = sets?.some(({ masks }) => masks.length > 0) ?? true;
+  if (protocol.createMaskInstaller === undefined || !isMasked) return { note: '', faults: [] };
+  if (sets === null) return { note: '', faults: [tooManyMaskSets] };
+  const installer = await protocol.createMaskInstaller(name, settings, sets, () =>
+    maskingKey(gateway.stateDir),
+  );
+  if (installer === null) return { note: ' (masks on the wire alone)', faults: [] };
+  const faults = installer.status.sets.flatMap(({ name: ring, state }) =>
+    state === 'installed'
+      ? []
+      : [`its masking ring ${ring} is ${state}; see "sallyport masking status ${name}"`],
+  );
+  return { note: '', faults };
+}
+
+export const tooManyMaskSets = 'its policies could put too many different sets of masks together';
 
 const usedText = ({ condition, pattern }: UsedPattern): string => `${condition}: ${pattern}`;
 

@@ -34,10 +34,11 @@ export async function createMaskInstaller(
   name: TargetName,
   target: PostgresTarget,
   sets: readonly Obligations[],
-  maskingKey: KeyObject,
+  readMaskingKey: () => Promise<KeyObject>,
 ): Promise<MaskInstaller | null> {
   const { ring: ringLogin, searchPath } = target;
   if (ringLogin === null) return null;
+  const maskingKey = await readMaskingKey();
   const connection = new CatalogConnection(target, systemClock);
   try {
     const { current: catalog } = await CatalogCache.open(connection);

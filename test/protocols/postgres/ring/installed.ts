@@ -28,7 +28,7 @@ export async function installerOf(
   ...sets: readonly (readonly Mask[])[]
 ): Promise<MaskInstaller> {
   const all = sets.map((masks) => obligations(...masks));
-  const installer = await createMaskInstaller(name, target, all, key);
+  const installer = await createMaskInstaller(name, target, all, () => Promise.resolve(key));
   if (installer === null) throw new Error('the target has a ring');
   return installer;
 }

@@ -253,7 +253,11 @@ test.each([
     'ALTER VIEW "ROLE".users RESET (security_barrier)',
     /app\.users, or what masks it/,
   ],
-  ['a table that was renamed', 'ALTER TABLE app.users RENAME TO people', /its schema has users, which masks no table/],
+  [
+    'a table that was renamed',
+    'ALTER TABLE app.users RENAME TO people',
+    /its schema has users, which masks no table/,
+  ],
   ['a new column', 'ALTER TABLE app.users ADD COLUMN phone text', /app\.users, or what masks it/],
   [
     'a new masked table',
@@ -295,11 +299,8 @@ test('other masks, and another masking key, make another ring of it', async () =
     sets: [{ state: 'missing' }],
     unwanted: [role],
   });
-  const changed = await createMaskInstaller(
-    targetName('shop'),
-    target,
-    [obligations(...masks)],
-    createSecretKey(Buffer.alloc(32, 8)),
+  const changed = await createMaskInstaller(targetName('shop'), target, [obligations(...masks)], () =>
+    Promise.resolve(createSecretKey(Buffer.alloc(32, 8))),
   );
   expect(changed?.status.sets).toMatchObject([{ name: role, state: 'stale' }]);
   await install(target, other);

@@ -1,0 +1,194 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type pg from 'pg';
+import { standardPolicy, TestGateway } from './gateway.ts';
+
+const ringPassword = 'the-password-of-the-rings';
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await TestGateway.start({
+    target: ['tls: {mode: disable}', 'ring: {password: env:RING_PASSWORD}', 'catalogRefresh: 1s'],
+    env: { RING_PASSWORD: ringPassword },
+  });
+}, 60_000);
+
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+const asAdmin = ['--admin', 'postgres'];
+const install = () => gateway.cli(['masking', 'install', 'shop', ...asAdmin]);
+const refusalOf = (work: Promise<unknown>): Promise<Partial<pg.DatabaseError>> =>
+  work.then(
+    () => ({}),
+    (error: pg.DatabaseError) => error,
+  );
+
+test('whoever is under masks is let in with the ring or not at all, and is told what to do', async () => {
+  const status = await gateway.cli(['masking', 'status', 'shop']);
+  expect(status).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/sallyport_ring_[0-9a-f]{16} {2}missing/),
+  });
+  expect(await refusalOf(gateway.connect())).toMatchObject({
+    message: expect.stringContaining('the masking ring that your masks need is missing in target "shop"'),
+    hint: expect.stringContaining('sallyport masking install shop'),
+  });
+  expect(await gateway.cli(['check', '--online'])).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/error: target shop: its masking ring .* is missing/),
+  });
+  expect(await install()).toMatchObject({ status: 0, stderr: '' });
+  expect(await gateway.cli(['masking', 'status', 'shop'])).toMatchObject({ status: 0 });
+  expect(await gateway.cli(['check', '--online'])).toMatchObject({ status: 0 });
+  const client = await gateway.connect();
+  expect(
+    (await client.query('SELECT session_user::text LIKE $1 AS in_ring', ['sallyport_ring_%'])).rows,
+  ).toEqual([{ in_ring: true }]);
+  await client.end();
+}, 60_000);
+
+test('rows are masked as they are without a ring, and may be asked for by what they show', async () => {
+  const client = await gateway.connect();
+  expect((await client.query('SELECT name, email, card, salary FROM users ORDER BY id')).rows).toEqual([
+    { name: 'Ada', email: 'a***@***.example', card: '****1111', salary: '0' },
+    { name: 'Bo', email: 'b***@***.example', card: '****5559', salary: '0' },
+    { name: 'Cleo', email: 'c***@***.example', card: null, salary: '0' },
+  ]);
+  for (const [where, found] of [
+    ["email = 'ada@example.com'", []],
+    ["email LIKE 'ada%'", []],
+    ["email LIKE 'b*%'", ['Bo']],
+    ['salary > 70000', []],
+    ["card = '****1111'", ['Ada']],
+  ] as const) {
+    const { rows } = await client.query(`SELECT name FROM users WHERE ${where}`);
+    expect([where, rows.map(({ name }) => name)]).toEqual([where, found]);
+  }
+  const counted = 'SELECT left(email, 1) AS first, count(*)::int FROM users GROUP BY email ORDER BY email';
+  // What is computed from a masked column is masked whole, ring or not.
+  expect((await client.query(counted)).rows[0]).toEqual({ first: '********', count: 1 });
+  const bound = await client.query({
+    text: 'SELECT name FROM users WHERE email = $1',
+    values: ['bo@lind.example'],
+  });
+  expect(bound.rows).toEqual([]);
+  await client.end();
+});
+
+test('the full name of a table shows what is not masked, and says where the rest is', async () => {
+  const client = await gateway.connect();
+  expect((await client.query('SELECT id, name FROM app.users WHERE id = 1')).rows).toEqual([
+    { id: 1, name: 'Ada' },
+  ]);
+  const refused = await refusalOf(client.query('SELECT email FROM app.users'));
+  expect(refused).toMatchObject({
+    code: '42501',
+    hint: expect.stringContaining('by the table’s name alone'),
+  });
+  await client.query("INSERT INTO app.orders (id, user_id, item) VALUES (900, 1, 'book')");
+  await client.query('UPDATE jobs SET done = true WHERE id = 1');
+  await client.end();
+});
+
+test('a statement that changes rows may not ask masked columns: unique indexes would answer', async () => {
+  const client = await gateway.connect();
+  const sql = "INSERT INTO app.orders (id, item) SELECT 901, 'x' FROM users WHERE email LIKE 'a%'";
+  expect((await refusalOf(client.query(sql))).detail).toContain('masked-field-in-condition');
+  await client.end();
+});
+
+test('when the ring goes stale, nothing more is run in it, and nobody is let in', async () => {
+  const client = await gateway.connect();
+  const direct = await gateway.direct();
+  await direct.query('GRANT SELECT (email) ON app.users TO PUBLIC');
+  // Any statement on an unknown name makes the gateway look at once.
+  await refusalOf(client.query('SELECT nobody_has_this FROM users'));
+  expect(await refusalOf(client.query('SELECT email FROM users'))).toMatchObject({
+    message: expect.stringContaining('is not in the target any more as it should be'),
+    hint: expect.stringContaining('masking install shop'),
+  });
+  expect((await refusalOf(gateway.connect())).message).toContain('is stale in target "shop"');
+  expect((await gateway.cli(['masking', 'status', 'shop'])).stdout).toContain(
+    'app.users.email can be read by its role',
+  );
+  expect(await install()).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('Nothing was changed'),
+  });
+  await direct.query('REVOKE SELECT (email) ON app.users FROM PUBLIC');
+  await direct.end();
+  await refusalOf(client.query('SELECT nobody_has_this FROM users'));
+  await gateway.connect().then((again) => again.end());
+  await client.end();
+});
+
+test('when the policy changes, a session goes on under the wire’s masks, without what only the ring allows', async () => {
+  const client = await gateway.connect();
+  await gateway.replacePolicy(
+    standardPolicy.replace('app.users.email], with: email', 'app.users.email, app.users.name], with: full'),
+  );
+  expect((await client.query('SELECT name, email FROM users WHERE id = 1')).rows).toEqual([
+    { name: '********', email: '********' },
+  ]);
+  expect((await refusalOf(client.query("SELECT id FROM users WHERE email LIKE 'a%'"))).detail).toContain(
+    'masked-field-in-condition',
+  );
+  expect((await refusalOf(gateway.connect())).message).toContain('is missing in target "shop"');
+  await client.end();
+  expect((await install()).stdout).toMatch(/taken away, since no policy has its masks any more/);
+  await gateway.replacePolicy(standardPolicy);
+  await install();
+});
+
+test('who is under no masks logs in as ever', async () => {
+  await gateway.replacePolicy(standardPolicy.replace('kinds: [agent]', 'kinds: [workload]'));
+  await gateway.replacePolicy(`${standardPolicy}  - name: people
+    targets: [shop]
+    principals: [{kinds: [person]}]
+    rules: [{name: read, effects: [select], tables: [app.*], outcome: allow}]
+`);
+  const client = await gateway.connect({ claims: { kind: 'person' } });
+  expect(
+    (await client.query('SELECT session_user::text AS who, email FROM app.users WHERE id = 1')).rows,
+  ).toEqual([{ who: 'gateway', email: 'ada@example.com' }]);
+  await client.end();
+});
+
+test('the SQL is printed for psql, and the printed way is as good', async () => {
+  await gateway.replacePolicy(standardPolicy);
+  const { stdout: gone } = await gateway.cli(['masking', 'uninstall', 'shop', '--print']);
+  const { stdout: made } = await gateway.cli(['masking', 'install', 'shop', '--print']);
+  expect(made).not.toContain(ringPassword);
+  const psql = (input: string) =>
+    spawnSync(
+      'psql',
+      [
+        '-X',
+        '-q',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(gateway.postgres.port),
+        '-U',
+        'postgres',
+        'shop',
+      ],
+      {
+        input,
+        encoding: 'utf8',
+      },
+    );
+  expect(psql(made)).toMatchObject({ status: 0, stderr: '' });
+  expect(await gateway.cli(['masking', 'status', 'shop'])).toMatchObject({ status: 0 });
+  expect(psql(gone)).toMatchObject({ status: 0, stderr: '' });
+  expect((await gateway.cli(['masking', 'uninstall', 'shop', '--print'])).stderr).toContain(
+    'nothing to take away',
+  );
+  expect(await gateway.cli(['masking', 'install', 'shop'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--admin'),
+  });
+});
