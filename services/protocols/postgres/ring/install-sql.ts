@@ -62,12 +62,11 @@ function installRingSql({ plan, exists }: RingToInstall, parts: InstallParts): r
   const owner = identifier(login.role);
   const comment = literal(ringComment(ring.target));
   return [
-    ...(exists
-      ? [...emptyRingSql(ring.role, parts), `ALTER ROLE ${role} PASSWORD ${literal(passwordVerifier)}`]
-      : [
-          `CREATE ROLE ${role} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD ${literal(passwordVerifier)}`,
-          `COMMENT ON ROLE ${role} IS ${comment}`,
-        ]),
+    ...(exists ? emptyRingSql(ring.role, parts) : []),
+    // Roles are the server's, and schemas the database's: one may be left over without the other.
+    `DO ${literal(`BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(ring.role)}) THEN CREATE ROLE ${role}; END IF; END`)}`,
+    `ALTER ROLE ${role} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD ${literal(passwordVerifier)}`,
+    `COMMENT ON ROLE ${role} IS ${comment}`,
     `ALTER ROLE ${role} RESET ALL`,
     ...settingsSql(role, login.settings),
     `GRANT CONNECT ON DATABASE ${identifier(login.database)} TO ${role}`,

@@ -21,8 +21,8 @@ export class Rings {
   /** By obligations, which are one object for each principal, target and policy version. */
   readonly #ofObligations = new WeakMap<Obligations, Ring | 'none'>();
   readonly #logins = new Map<string, PostgresTarget>();
-  /** By role, as of the catalog at hand. */
-  readonly #states = new Map<string, { readonly catalog: Catalog; readonly state: RingState }>();
+  /** By role, for each catalog. */
+  readonly #states = new WeakMap<Catalog, Map<string, RingState>>();
 
   constructor(parts: RingsParts) {
     this.#parts = parts;
@@ -56,13 +56,14 @@ export class Rings {
   state(ring: Ring): RingState {
     const { target, maskingKey } = this.#parts;
     const catalog = this.#parts.catalog();
-    let known = this.#states.get(ring.role);
-    if (known?.catalog !== catalog) {
-      const plan = planRing(ring, target.searchPath, catalog, maskingKey);
-      known = { catalog, state: stateOf(plan, target.searchPath, catalog) };
-      this.#states.set(ring.role, known);
+    const states = this.#states.get(catalog) ?? new Map<string, RingState>();
+    this.#states.set(catalog, states);
+    let state = states.get(ring.role);
+    if (state === undefined) {
+      state = stateOf(planRing(ring, target.searchPath, catalog, maskingKey), target.searchPath, catalog);
+      states.set(ring.role, state);
     }
-    return known.state;
+    return state;
   }
 
   /** Whether a session that was opened in this ring sees masked values alone, under the obligations that are in force now. */

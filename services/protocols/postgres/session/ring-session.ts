@@ -143,8 +143,10 @@ const hints: ReadonlyMap<string, string> = new Map([
   // insufficient_privilege
   [
     '42501',
-    'This session reads masked columns by the table’s name alone (users), without its schema (app.users); so it does "*".',
+    'Masked columns, and "*" with them, are read by the table’s name alone (users), without its schema (app.users).',
   ],
+  // wrong_object_type: a view cannot be copied
+  ['42809', 'Copy what a query gives: COPY (SELECT ...) TO STDOUT.'],
   // feature_not_supported: an expression of a view is written
   ['0A000', writeHint],
   // object_not_in_prerequisite_state: the view as such cannot be written
