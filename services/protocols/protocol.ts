@@ -208,7 +208,7 @@ export interface MaskInstaller {
   /** What an administrator of the target would run. Secret: it has keys in it. */
   installScript(): Promise<string>;
   /** Null when there is nothing to take away. */
-  uninstallScript(): string | null;
+  uninstallScript(which: 'all' | 'unwanted'): string | null;
   /** Runs a script as this user of the target. @throws the protocol's typed error */
   run(script: string, user: string, password: Secret | null): Promise<void>;
 }

@@ -39,6 +39,7 @@ async function problemsOf(files: Readonly<Record<string, string>>): Promise<stri
   }
   const env = {
     SHOP_DB_PASSWORD: 'unused',
+    SHOP_RING_PASSWORD: 'unused',
     BILLING_API_TOKEN: 'unused',
     CLUSTER_TOKEN: 'unused',
     PROD_CLUSTER_TOKEN: 'unused',

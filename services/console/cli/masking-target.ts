@@ -38,6 +38,9 @@ export const adminPasswordOption = (): Option =>
     secretOption,
   );
 
+export const unwantedNote = (target: string, name: string): string =>
+  `no policy has the masks of ${name} any more: sallyport masking uninstall ${visibleText(target)} --unwanted`;
+
 /** What the policies' masks need in the target, and what is there. @throws CliError */
 export async function maskInstallerOf(name: string, { config }: MaskingOptions): Promise<MaskInstaller> {
   const { settings, policySet } = await wholeConfig(config, protocols);

@@ -7,6 +7,7 @@ import {
   printOption,
   printOrRun,
   type ScriptOptions,
+  unwantedNote,
 } from '../masking-target.ts';
 import { configOption, examples } from '../options.ts';
 import { noteWarning, print } from '../screen.ts';
@@ -37,7 +38,7 @@ async function run(target: string, options: ScriptOptions): Promise<void> {
   const { sets, unwanted, warnings } = installer.status;
   if (!(await printOrRun(installer, await installer.installScript(), options))) return;
   print(...sets.map(({ name, masks }) => visibleText(`${name}: ${masks.join(', ')}`)));
-  print(...unwanted.map((name) => `${name}: taken away, since no policy has its masks any more`));
+  for (const name of unwanted) noteWarning(unwantedNote(target, name));
   if (sets.length === 0) print('No policy masks columns of this target.');
   for (const warning of warnings) noteWarning(visibleText(warning));
 }

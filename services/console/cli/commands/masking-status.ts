@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { visibleText } from '../../../core/model/visible-text.ts';
 import type { MaskSetStatus } from '../../../protocols/protocol.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type MaskingOptions, maskInstallerOf } from '../masking-target.ts';
+import { type MaskingOptions, maskInstallerOf, unwantedNote } from '../masking-target.ts';
 import { configOption, examples, jsonOption } from '../options.ts';
 import { green, noteWarning, print, printJson, red, yellow } from '../screen.ts';
 
@@ -39,10 +39,10 @@ async function run(target: string, options: Options): Promise<void> {
   process.exitCode = whole ? exitCodes.ok : exitCodes.no;
   if (options.json) return printJson(status);
   print(...sets.flatMap(linesOf));
-  print(...unwanted.map((name) => `${name}  unwanted: no policy has its masks any more`));
+  for (const name of unwanted) noteWarning(unwantedNote(target, name));
   if (sets.length === 0) print('No policy masks columns of this target.');
   for (const warning of warnings) noteWarning(visibleText(warning));
-  const toDo = !whole || unwanted.length > 0 || sets.some(({ notes }) => notes.length > 0);
+  const toDo = !whole || sets.some(({ notes }) => notes.length > 0);
   if (toDo) print(`sallyport masking install ${visibleText(target)} brings it in step.`);
 }
 

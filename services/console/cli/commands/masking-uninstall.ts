@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   adminOption,
   adminPasswordOption,
@@ -17,6 +17,7 @@ export function define(command: Command): void {
     )
     .argument('<target>', 'the target’s name')
     .addOption(configOption())
+    .addOption(new Option('--unwanted', 'only those of masks that no policy has any more'))
     .addOption(printOption())
     .addOption(adminOption())
     .addOption(adminPasswordOption())
@@ -24,15 +25,19 @@ export function define(command: Command): void {
       'after',
       examples(
         'sallyport masking uninstall shop --admin postgres --admin-password env:ADMIN_PASSWORD',
-        'sallyport masking uninstall shop --print',
+        'sallyport masking uninstall shop --unwanted --print | psql -v ON_ERROR_STOP=1 service=shop-admin',
       ),
     )
     .action(run);
 }
 
-async function run(target: string, options: ScriptOptions): Promise<void> {
+interface Options extends ScriptOptions {
+  readonly unwanted?: boolean;
+}
+
+async function run(target: string, options: Options): Promise<void> {
   const installer = await maskInstallerOf(target, options);
-  const script = installer.uninstallScript();
+  const script = installer.uninstallScript(options.unwanted === true ? 'unwanted' : 'all');
   if (script === null) return note('There is nothing to take away.');
-  if (await printOrRun(installer, script, options)) print('The ring is gone.');
+  if (await printOrRun(installer, script, options)) print('It is gone.');
 }

@@ -24,16 +24,9 @@ export interface InstallParts {
 /** How long the script waits for a statement that uses a ring: sessions wait behind it meanwhile. */
 const lockTimeout = '10s';
 
-/** One transaction: after an error the target is as it was. Secret: it has the keys of pseudonyms and the verifier of the password. */
-export function installSql(
-  rings: readonly RingToInstall[],
-  unwanted: readonly string[],
-  parts: InstallParts,
-): string {
-  return script([
-    ...unwanted.flatMap((role) => removeRingSql(role, parts)),
-    ...rings.flatMap((ring) => installRingSql(ring, parts)),
-  ]);
+/** One transaction, in which other rings stay as they are: after an error the target is as it was. Secret: it has the keys of pseudonyms and the verifier of the password. */
+export function installSql(rings: readonly RingToInstall[], parts: InstallParts): string {
+  return script(rings.flatMap((ring) => installRingSql(ring, parts)));
 }
 
 export function uninstallSql(

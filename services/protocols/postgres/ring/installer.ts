@@ -86,11 +86,12 @@ class RingInstaller implements MaskInstaller {
     const { plans, catalog, ringLogin } = this.#parts;
     const passwordVerifier = await scramVerifier(ringLogin.password, randomBytes(saltBytes));
     const rings = plans.map((plan) => ({ plan, exists: catalog.rings.has(plan.ring.role) }));
-    return installSql(rings, this.#unwanted(), { ...this.#parts, passwordVerifier });
+    return installSql(rings, { ...this.#parts, passwordVerifier });
   }
 
-  uninstallScript(): string | null {
-    return this.#existing.length === 0 ? null : uninstallSql(this.#existing, this.#parts);
+  uninstallScript(which: 'all' | 'unwanted'): string | null {
+    const roles = which === 'all' ? this.#existing : this.#unwanted();
+    return roles.length === 0 ? null : uninstallSql(roles, this.#parts);
   }
 
   async run(script: string, user: string, password: Secret | null): Promise<void> {

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Parameter } from '../../../core/model/action.ts';
 import type { Obligations } from '../../../core/model/decision.ts';
 import type { TargetName } from '../../../core/model/ids.ts';
 import { TargetMasking } from '../mask/masking.ts';
@@ -16,6 +17,10 @@ export interface SessionWork {
   readonly masking: Masking;
   analyse(text: string, session: SessionState): Analysis | Promise<Analysis>;
   analyseFresh(text: string, session: SessionState): Promise<Analysis>;
+  estimateRows(
+    statements: readonly StatementFacts[],
+    parameters: readonly Parameter[],
+  ): Promise<readonly string[]>;
 }
 
 interface RingSessionParts {
@@ -55,6 +60,14 @@ export class RingSession implements SessionWork {
 
   async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
     return this.#ifInstalled(await this.#parts.work.analyseFresh(text, session));
+  }
+
+  /** Of the tables themselves, for approvers: the client is not told. */
+  estimateRows(
+    statements: readonly StatementFacts[],
+    parameters: readonly Parameter[],
+  ): Promise<readonly string[]> {
+    return this.#parts.work.estimateRows(statements, parameters);
   }
 
   /** An analysis is of one catalog, and so is the ring's state: asked for after it, it is of the same or a later one. */

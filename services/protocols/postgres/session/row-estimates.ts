@@ -75,11 +75,8 @@ export class RowEstimates {
     if (why !== null) return [unknown(why)];
     if (this.#running >= maxEstimatesAtOnce) return [unknown('the gateway is asking too much already')];
     this.#running += 1;
-    const connection = new CatalogConnection(
-      this.#target,
-      this.#clock,
-      searchPathText(this.#target.searchPath),
-    );
+    const searchPath = searchPathText(this.#target.searchPath);
+    const connection = new CatalogConnection(this.#target, this.#clock, { searchPath });
     const late = Promise.withResolvers<never>();
     const timer = this.#clock.after(estimateDeadlineMs, () =>
       late.reject(new Error(`no answer within ${estimateDeadlineMs} ms`)),

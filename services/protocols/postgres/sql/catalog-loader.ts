@@ -98,7 +98,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
     types,
     operators,
     casts,
-    rings: loadRings(rows),
+    rings: loadRings(queries),
   });
 }
 

@@ -1,5 +1,3 @@
-import type { CatalogRows } from './catalog-loader.ts';
-
 /** A masking ring as it is in the target: a role, and the schema of its name. What it should be is ring/plan.ts. */
 export interface CatalogRing {
   /** The schema's comment. */
@@ -18,7 +16,15 @@ export interface RingObject {
   readonly comment: string | null;
 }
 
-export function loadRings({ queries }: Pick<CatalogRows, 'queries'>): ReadonlyMap<string, CatalogRing> {
+type Rows = readonly (readonly (string | null)[])[];
+
+export interface RingRows {
+  readonly rings: Rows;
+  readonly ringViews: Rows;
+  readonly ringColumns: Rows;
+}
+
+export function loadRings(queries: RingRows): ReadonlyMap<string, CatalogRing> {
   const rings = new Map<string, CatalogRing>();
   for (const [name, comment, powerful, schemas] of queries.rings) {
     const relations = new Map<number, RingObject>();

@@ -304,8 +304,11 @@ test('other masks, and another masking key, make another ring of it', async () =
   );
   expect(changed?.status.sets).toMatchObject([{ name: role, state: 'stale' }]);
   await install(target, other);
+  const installer = await installerOf(target, other);
+  expect(installer.status).toMatchObject({ sets: [{ state: 'installed', notes: [] }], unwanted: [role] });
+  await installer.run(installer.uninstallScript('unwanted') ?? '', 'postgres', null);
   expect((await installerOf(target, other)).status).toMatchObject({
-    sets: [{ state: 'installed', notes: [] }],
+    sets: [{ state: 'installed' }],
     unwanted: [],
   });
   expect((await admin.query('SELECT FROM pg_roles WHERE rolname = $1', [role])).rowCount).toBe(0);
@@ -332,8 +335,8 @@ test('uninstall leaves nothing, and what the role has made goes to the login', a
   await client.end();
   clients.splice(clients.indexOf(client), 1);
   const installer = await installerOf(target, masks);
-  await installer.run(installer.uninstallScript() ?? '', 'postgres', null);
-  expect((await installerOf(target, masks)).uninstallScript()).toBeNull();
+  await installer.run(installer.uninstallScript('all') ?? '', 'postgres', null);
+  expect((await installerOf(target, masks)).uninstallScript('all')).toBeNull();
   const { rows } = await direct.query(
     `SELECT rolname AS left_over FROM pg_roles WHERE rolname LIKE $1 UNION SELECT nspname FROM pg_namespace WHERE nspname LIKE $1`,
     [`${role}%`],
