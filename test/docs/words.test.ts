@@ -38,6 +38,7 @@ test('there is a page for each kind of user', () => {
     'docs/approvals.md',
     'docs/exec.md',
     'docs/kubernetes.md',
+    'docs/masking.md',
     'docs/operations.md',
     'docs/performance.md',
     'docs/platform.md',

@@ -118,6 +118,8 @@ export class RuleView implements PolicyView, DecisionContext {
   /** By effects: intents of texts that differ in constants only have one list of them. */
   readonly #plans = new WeakMap<Intent['effects'], Plan>();
   readonly #guessable: readonly Mask[];
+  /** The masks as they are for fields that the target masks: those may choose rows. */
+  readonly #onMaskedFields: readonly Mask[];
   #guidance: string | null = null;
   #onMaskedTarget: RuleView | null = null;
 
@@ -127,6 +129,7 @@ export class RuleView implements PolicyView, DecisionContext {
     this.target = parts.target;
     this.obligations = parts.obligations;
     this.#guessable = parts.obligations.masks.filter((mask) => mask.inConditions === 'equality');
+    this.#onMaskedFields = parts.obligations.masks.map((mask) => ({ ...mask, inConditions: 'allow' }));
     this.#byVerb = indexed(parts.rules, (rule) => rule.verbs);
     this.#byOpaque = indexed(parts.rules, (rule) => rule.opaque);
   }
@@ -169,7 +172,7 @@ export class RuleView implements PolicyView, DecisionContext {
         kind: 'effect',
         text: effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`,
         rules: (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect)),
-        masked: seesMasks ? null : this.#maskedUse(effect),
+        masked: this.#maskedUse(seesMasks ? this.#onMaskedFields : this.obligations.masks, effect),
       }),
     );
     const reasons = intent.opaque.map(
@@ -244,9 +247,9 @@ export class RuleView implements PolicyView, DecisionContext {
     return effects.reduce((sum, effect) => sum + words.guesses(this.#guessable, effect), 0);
   }
 
-  #maskedUse(effect: Effect): MaskedUse | null {
+  #maskedUse(masks: readonly Mask[], effect: Effect): MaskedUse | null {
     const { words } = this.#parts;
-    for (const mask of this.obligations.masks) {
+    for (const mask of masks) {
       const reason = words === null ? null : refusedUse(words, mask, effect);
       if (words === null || reason === null) continue;
       // The protocol says only that a field of the mask is used; asked field by field, it says which.

@@ -397,6 +397,32 @@ policies:
     }
   });
 
+  test.each([
+    [['select app.users'], 'allow one/all', 0],
+    [['select app.users', 'update app.users'], 'deny masked-field-in-condition', 1],
+  ])(
+    'on a target that masks fields itself they may choose rows, unless something is changed: %j',
+    (effects, expected, guesses) => {
+      const columns = { conditionColumns: ['app.users.email'], guessedColumns: ['app.users.email'] };
+      const made = effects.map((effect) => {
+        const [verb = '', relation = ''] = effect.split(' ');
+        return sqlEffect(verb, relation, columns);
+      });
+      const { intent } = action(made);
+      expect(said(view.onMaskedTarget.decide(action(made), circumstances()))).toBe(expected);
+      expect(view.onMaskedTarget.guesses(intent) > 0).toBe(guesses > 0);
+      expect(said(view.decide(action(made), circumstances()))).toBe('deny masked-field-in-condition');
+      expect(view.onMaskedTarget.obligations).toBe(view.obligations);
+    },
+  );
+
+  test('on a target that masks fields itself, what is computed from them is refused as elsewhere', () => {
+    const changed = file.replace('with: email}', 'with: email, derived: refuse}');
+    const effect = sqlEffect('select', 'app.users', { derivedColumns: ['app.users.email'] });
+    const strict = policiesOf(changed).view(agent, shop).onMaskedTarget;
+    expect(said(strict.decide(action([effect]), circumstances()))).toBe('deny masked-field-derived');
+  });
+
   test('the refusal names the field', () => {
     const effect = sqlEffect('select', 'app.users', { conditionColumns: ['app.users.email'] });
     expect(view.decide(action([effect]), circumstances())).toMatchObject({
@@ -414,6 +440,38 @@ policies:
     const decision = first.decide(action(['select app.users']), circumstances());
     expect(decision).toMatchObject({ kind: 'allow' });
     if (decision.kind === 'allow') expect(decision.obligations).toBe(first.obligations);
+  });
+});
+
+describe('the sets of masks that principals may be under', () => {
+  const policy = (name: string, principals: string, mask: string): string => `
+  - name: ${name}
+    targets: [shop]
+    ${principals}
+    rules: [{name: read, effects: [select], outcome: allow}]
+    masks: [${mask}]`;
+  const masksOf = (text: string) =>
+    policiesOf(`policies:${text}`)
+      .possibleObligations(shop)
+      ?.map(({ masks }) => masks.flatMap(({ fields }) => fields));
+  const everybody = policy('all', '', '{fields: [app.users.ssn], with: full}');
+  const some = (name: string): string =>
+    policy(name, `principals: [{groups: [${name}]}]`, `{fields: [app.users.${name}], with: full}`);
+
+  test('those of everybody’s policies, with each combination of the others', () => {
+    expect(masksOf(everybody)).toEqual([['app.users.ssn']]);
+    expect(masksOf(everybody + some('a') + some('b'))).toEqual([
+      ['app.users.ssn'],
+      ['app.users.ssn', 'app.users.b'],
+      ['app.users.ssn', 'app.users.a'],
+      ['app.users.ssn', 'app.users.a', 'app.users.b'],
+    ]);
+    expect(masksOf(policy('seekers', '', '{detect: [card], with: full}'))).toEqual([[]]);
+  });
+
+  test('too many are none that anybody could prepare for', () => {
+    expect(masksOf(['a', 'b', 'c', 'd', 'e'].map(some).join(''))).toHaveLength(32);
+    expect(masksOf(['a', 'b', 'c', 'd', 'e', 'f'].map(some).join(''))).toBeUndefined();
   });
 });
 

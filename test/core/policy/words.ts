@@ -48,6 +48,7 @@ export const sqlWords = {
   },
   returnsDerived: ({ fields }: Mask, effect: Effect) =>
     fields.some((field) => sql(effect).derivedColumns.some((column) => matchesGlob(field, column))),
+  onlyReads: (effects: readonly Effect[]) => effects.every(({ verb }) => verb === 'select'),
   fieldProblem: (pattern: string) =>
     pattern.split('.').length === 3 ? null : `"${pattern}" must be schema.table.column`,
   readsAnswers: true,

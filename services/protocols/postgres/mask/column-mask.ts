@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { maskOnce } from '../../../core/masking/mask-form.ts';
+import { maskOnce } from '../../../core/masking/mask-once.ts';
 import { isScanned, type ValueScanner } from '../../../core/masking/scan.ts';
 import type { TransformName } from '../../../core/masking/transform-names.ts';
 import { columnMask, maskDerived } from '../../../core/masking/transforms.ts';

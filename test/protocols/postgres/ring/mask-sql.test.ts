@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
-import { maskOnce } from '../../../../services/core/masking/mask-form.ts';
+import { maskOnce } from '../../../../services/core/masking/mask-once.ts';
 import { transformNames } from '../../../../services/core/masking/transform-names.ts';
 import { maskText } from '../../../../services/core/masking/transforms.ts';
 import type { ValueKind } from '../../../../services/core/masking/value-kind.ts';
