@@ -116,7 +116,7 @@ class Lineage {
     const { isView, parents, children, generated } = relation;
     // Nearly all: read at once, since a target may have thousands of them.
     if (!isView && parents.length === 0 && children.length === 0 && generated.size === 0) {
-      return relation.columns.map((column) => ({ sources: [column], derived: false }));
+      return relation.columns.map((column) => ({ name: column.column, sources: [column], derived: false }));
     }
     try {
       const text = `SELECT * FROM ${qualified(relation.schema, relation.name)}`;
