@@ -112,7 +112,7 @@ const shown = (messages: readonly Message[]): string =>
     .join('\n');
 
 /** How a text is sent. */
-const modes = {
+export const modes = {
   simple: ({ sql, sql_bytes_hex: hex }: Case) => [
     hex === undefined
       ? say.query(sql)
