@@ -81,6 +81,30 @@ function wholeRow(parts: readonly string[], scope: Scope, context: Context): Val
   return item === null ? unknownColumn(context) : rowValue(item, context);
 }
 
+/**
+ * `(t).a` and `a(t)`, where `t` is in FROM and `a` what this query calls one of its columns (`AS t(a, b)`); undefined for all others, whose
+ * fields go by the names of their type.
+ */
+export function columnOfRow(node: Node | undefined, name: string, scope: Scope): Value | undefined {
+  const reference = columnReference(node);
+  const parts = strings(reference?.fields);
+  const [only = ''] = parts;
+  if (reference === null || parts.length !== 1 || (!isStar(reference) && mayBeColumn(only, scope))) {
+    return undefined;
+  }
+  const item = findItem(parts, scope);
+  return item === null ? undefined : fieldNamed(item.fields, name);
+}
+
+function mayBeColumn(name: string, scope: Scope): boolean {
+  for (let level: Scope | null = scope; level !== null; level = level.parent) {
+    for (const item of level.items) {
+      if (item.columnsVisible && columnOf(item, name) !== undefined) return true;
+    }
+  }
+  return false;
+}
+
 export function rowValue({ fields, open, rowType }: RangeItem, context: Context): Value {
   // `AS t(a, b)` renames columns, not the fields of the row's type, by which others name them: which is which is not followed.
   const type = relationOfType(rowType, context);

@@ -11,7 +11,7 @@ import {
   prefix,
   resolveType,
 } from './calls.ts';
-import { callOnRow, columnReference, fieldsOf, resolveColumn, starColumns } from './columns.ts';
+import { callOnRow, columnOfRow, columnReference, fieldsOf, resolveColumn, starColumns } from './columns.ts';
 import { type Context, findFunctions } from './context.ts';
 import { evaluateCall } from './function-calls.ts';
 import { itemsOf, kindOf, listOf, type NodeBody, type NodeKind, strings } from './nodes.ts';
@@ -387,9 +387,13 @@ function evaluateIndirection(body: A_Indirection, scope: Scope, context: Context
   // Of a whole row only the field that is wanted counts as read.
   let value =
     reference === null ? evaluate(body.arg, scope, context) : resolveColumn(reference, scope, context);
-  for (const step of listOf(body.indirection)) {
-    if ('String' in step) value = fieldOf(value, step.String.sval ?? '', context);
-    else if ('A_Indices' in step) value = itemOf(value, step.A_Indices, scope, context);
+  for (const [at, step] of listOf(body.indirection).entries()) {
+    if ('String' in step) {
+      const name = step.String.sval ?? '';
+      const column = at === 0 ? columnOfRow(body.arg, name, scope) : undefined;
+      value = column ?? fieldOf(value, name, context);
+    }
+    if ('A_Indices' in step) value = itemOf(value, step.A_Indices, scope, context);
   }
   context.findings.read(value.sources);
   return value;

@@ -10,7 +10,7 @@ import {
   splitName,
 } from './calls.ts';
 import type { CatalogFunction } from './catalog.ts';
-import { columnReference, fieldsOf, relationOfType, resolveColumn } from './columns.ts';
+import { columnOfRow, columnReference, fieldsOf, relationOfType, resolveColumn } from './columns.ts';
 import { type Context, findFunctions, findType } from './context.ts';
 import { listOf, strings } from './nodes.ts';
 import { isPure } from './pure-functions.ts';
@@ -55,7 +55,7 @@ export function callFunction(call: FuncCall, scope: Scope, context: Context, eva
   const [first] = argumentValues;
   const isPlain = call.agg_star !== true && call.over === undefined && call.func_variadic !== true;
   if (isPlain && argumentValues.length === 1 && first !== undefined && schema === undefined) {
-    const column = asColumn(first, name, context);
+    const column = asColumn(first, columnOfRow(call.args?.[0], name, scope), name, context);
     if (column !== null) return { value: column, functions: [] };
   }
   for (const value of argumentValues) context.findings.read(value.sources);
@@ -111,8 +111,11 @@ function evaluateArguments(
     : direct;
 }
 
-/** `ssn(u)` is `u.ssn` unless a function of that name takes such a row. */
-function asColumn(row: Value, name: string, context: Context): Value | null {
+/**
+ * `ssn(u)` is `u.ssn` unless a function of that name takes such a row.
+ * @param named u's column, where it is known by this name in the query
+ */
+function asColumn(row: Value, named: Value | undefined, name: string, context: Context): Value | null {
   if (row.row === null && !context.types.isComposite(row.type)) return null;
   const taken = findFunctions(context, undefined, name).some(
     (one) =>
@@ -120,7 +123,7 @@ function asColumn(row: Value, name: string, context: Context): Value | null {
   );
   if (taken) return null;
   const fields = fieldsOf(row, context);
-  const column = fields === null ? undefined : fieldNamed(fields, name);
+  const column = named ?? (fields === null ? undefined : fieldNamed(fields, name));
   if (column === undefined) return null;
   context.findings.read(column.sources);
   return column;
