@@ -201,7 +201,7 @@ describe('check', () => {
       status: 0,
       stdout:
         'sallyport.yaml: no problems (1 listener; 1 target; 2 policies; Envoy 1.40.0 takes its config; ' +
-        'reached target shop, issuer company, Redis)\n',
+        'reached target shop (masks on the wire alone), issuer company, Redis)\n',
       stderr: '',
     });
   });
