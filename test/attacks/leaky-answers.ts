@@ -56,12 +56,12 @@ export const leaky: RequestListener = (request, response) => {
   }
 };
 
-/** Answers from which a target was asked to keep away, or that nothing can be masked in; each with a secret in it. */
+/** Answers that nothing can be masked in; each with a secret in it. */
 export const unreadable: Readonly<Record<string, RequestListener>> = {
-  'packed although it was not asked for': (_, response) => {
+  'packed, and not what it is said to be': (_, response) => {
     response.setHeader('content-type', 'application/json');
     response.setHeader('content-encoding', 'gzip');
-    response.end(gzipSync(document));
+    response.end(document);
   },
   'packed in a way that nobody knows': (_, response) => {
     response.setHeader('content-type', 'application/json');
@@ -101,6 +101,11 @@ export const unreadable: Readonly<Record<string, RequestListener>> = {
 };
 
 export const mislabelled: Readonly<Record<string, RequestListener>> = {
+  'packed although it was not asked for': (_, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.setHeader('content-encoding', 'gzip');
+    response.end(gzipSync(document));
+  },
   'JSON that is called a text': (_, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' });
     inPieces(response, Buffer.from(` \n [ ${document}]`));

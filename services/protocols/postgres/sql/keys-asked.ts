@@ -22,6 +22,8 @@ export function noteKeys(
   context: Context,
 ): void {
   if (relation.isView) {
+    // Its trigger writes what it likes, and nothing is known of that.
+    if (relation.insteadOf.has(event)) return;
     const base = relation.system ? null : (viewFacts(relation, context)?.base ?? null);
     const values = greatest(columns.map(valuesWritten));
     // Which of its columns these are does not matter much: any key may be asked for.
