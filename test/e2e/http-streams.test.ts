@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { envoyBinary } from '../servers/envoy.ts';
+import { heard } from './heard.ts';
 import { HttpGateway } from './http-gateway.ts';
 
 const policy = `\
@@ -124,22 +125,10 @@ describe('an answer that nobody reads', () => {
   });
 });
 
-/** A connection, and all that came back until `until` did. */
-async function heard(bytes: string, until: RegExp): Promise<{ socket: Socket; text: string }> {
-  const socket = connect(gateway.port, '127.0.0.1');
-  socket.setEncoding('latin1');
-  socket.write(bytes, 'latin1');
-  let text = '';
-  for await (const piece of socket.iterator({ destroyOnReturn: false })) {
-    text += piece;
-    if (until.test(text)) break;
-  }
-  return { socket, text };
-}
-
 describe('a WebSocket', () => {
   const open = async (): Promise<Socket> => {
     const { socket, text } = await heard(
+      gateway.port,
       `GET /t/billing/live HTTP/1.1\r\nHost: gw.example\r\nAuthorization: Bearer ${gateway.issuer.mint()}\r\n` +
         'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
         'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',

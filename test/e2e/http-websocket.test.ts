@@ -1,10 +1,11 @@
 /** WebSockets, other upgrades, paths of URLs and what goes on as it comes, through a real Envoy. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { raw } from '../attacks/http-client.ts';
 import { envoyBinary } from '../servers/envoy.ts';
+import { heard } from './heard.ts';
 import { HttpGateway } from './http-gateway.ts';
 
 const policy = `\
@@ -84,22 +85,9 @@ const head = (path: string, more = 'Connection: Upgrade\r\nUpgrade: websocket\r\
   `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${gateway.issuer.mint()}\r\n${more}` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
-/** A connection, and all that came back until `until` did. */
-async function heard(bytes: string, until: RegExp): Promise<{ socket: Socket; text: string }> {
-  const socket = connect(gateway.port, '127.0.0.1');
-  socket.setEncoding('latin1');
-  socket.write(bytes, 'latin1');
-  let text = '';
-  for await (const part of socket.iterator({ destroyOnReturn: false })) {
-    text += part;
-    if (until.test(text)) break;
-  }
-  return { socket, text };
-}
-
 describe('a WebSocket', () => {
   test('is let through by a rule of its own, with the gateway’s credential, and both ends hear each other', async () => {
-    const { socket, text } = await heard(head('/t/billing/live'), /\r\n\r\n/);
+    const { socket, text } = await heard(gateway.port, head('/t/billing/live'), /\r\n\r\n/);
     expect(text).toMatch(/^HTTP\/1\.1 101/);
     expect(server.upgrades.at(-1)).toMatch(/^\/api\/v2\/live Basic /);
     socket.write('hello');
@@ -141,7 +129,7 @@ describe('a WebSocket', () => {
 
   test('chunks are said to nobody: what follows the head is no body', async () => {
     const more = 'Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n';
-    const { socket, text } = await heard(head('/t/billing/live', more), /\r\n\r\n/);
+    const { socket, text } = await heard(gateway.port, head('/t/billing/live', more), /\r\n\r\n/);
     socket.destroy();
     expect(text).toMatch(/^HTTP\/1\.1 101/);
     expect(server.framing).toEqual([]);
@@ -165,7 +153,7 @@ describe('a WebSocket', () => {
     server.refuses = true;
     const smuggled = 'GET /api/v2/admin/keys HTTP/1.1\r\nHost: a\r\n\r\n';
     const before = server.requests.length;
-    const { socket, text } = await heard(head('/t/billing/live') + smuggled, /\r\n\r\n/);
+    const { socket, text } = await heard(gateway.port, head('/t/billing/live') + smuggled, /\r\n\r\n/);
     expect(text).not.toMatch(/^HTTP\/1\.1 101/);
     socket.destroy();
     server.refuses = false;
