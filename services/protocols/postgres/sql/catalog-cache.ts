@@ -120,8 +120,7 @@ async function read(reader: CatalogReader): Promise<Loaded> {
     const rows: CatalogRows = {
       fingerprint,
       queries: queries as CatalogRows['queries'], // the loop above has gone through every key
-      viewDefinitions: definitions?.views ?? [],
-      ruleDefinitions: definitions?.rules ?? [],
+      definitions,
     };
     return { rows, catalog: loadCatalog(rows), definitionsMissing: definitions === null };
   } catch (cause) {
@@ -132,14 +131,13 @@ async function read(reader: CatalogReader): Promise<Loaded> {
   }
 }
 
-async function readDefinitions(
-  reader: CatalogReader,
-): Promise<{ readonly views: CatalogResult; readonly rules: CatalogResult } | null> {
+async function readDefinitions(reader: CatalogReader): Promise<CatalogRows['definitions']> {
   await reader.query(beginDefinitions);
   try {
     const views = bounded('view definitions', await reader.query(definitionQueries.views));
     const rules = bounded('rule definitions', await reader.query(definitionQueries.rules));
-    return { views, rules };
+    const functions = bounded('function definitions', await reader.query(definitionQueries.functions));
+    return { views, rules, functions };
   } catch (thrown) {
     if (thrown instanceof CatalogError) throw thrown;
     // A lost connection shows here too: then the ROLLBACK fails, and that error is the one told.

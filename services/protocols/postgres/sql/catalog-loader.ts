@@ -11,7 +11,7 @@ import {
   type RelationEvent,
   relationKinds,
 } from './catalog.ts';
-import type { CatalogQuery } from './catalog-queries.ts';
+import type { CatalogQuery, DefinitionQuery } from './catalog-queries.ts';
 import { loadRings } from './catalog-rings.ts';
 import { dotted } from './names.ts';
 
@@ -22,9 +22,8 @@ export type CatalogResult = readonly (readonly (string | null)[])[];
 export interface CatalogRows {
   readonly fingerprint: string;
   readonly queries: Readonly<Record<CatalogQuery, CatalogResult>>;
-  /** By relation's oid; empty when the server would not print them. */
-  readonly viewDefinitions: CatalogResult;
-  readonly ruleDefinitions: CatalogResult;
+  /** By the oid of relation or function; null when the server would not print them. */
+  readonly definitions: Readonly<Record<DefinitionQuery, CatalogResult>> | null;
 }
 
 type Cell = string | null | undefined;
@@ -76,7 +75,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
     from.changedBy.push(text(xmin));
   }
   const types = loadTypes(queries.types, schemaNames);
-  const functions = loadFunctions(queries.functions, schemaNames, types);
+  const functions = loadFunctions(rows, schemaNames, types);
   const operators = loadOperators(queries.operators, schemaNames);
   loadForeignKeys(queries.foreignKeys, relations);
   loadUniqueKeys(queries.uniqueKeys, relations);
@@ -171,12 +170,15 @@ function loadTypes(rows: CatalogResult, schemaNames: ReadonlyMap<number, string>
 }
 
 function loadFunctions(
-  rows: CatalogResult,
+  { queries, definitions }: CatalogRows,
   schemaNames: ReadonlyMap<number, string>,
   types: ReadonlyMap<number, CatalogType>,
 ): Map<number, CatalogFunction> {
   const functions = new Map<number, CatalogFunction>();
-  for (const row of rows) {
+  const definitionOf = new Map(
+    definitions?.functions.map(([oid, definition]) => [number(oid), definition ?? null]),
+  );
+  for (const row of queries.functions) {
     const [oid, name, namespace, kind, inputs, returns, returnsSet, variadic, defaults] = row;
     const [allTypes, modes, names, volatility, language, securityDefiner, fromExtension, xmin] = row.slice(9);
     const [trustedLanguage, aggregates] = row.slice(17);
@@ -203,6 +205,7 @@ function loadFunctions(
       aggregates: numbers(aggregates).filter((run) => run !== 0),
       securityDefiner: flag(securityDefiner),
       fromExtension: flag(fromExtension),
+      definition: definitionOf.get(number(oid)) ?? null,
       version: `${qualified}(${typeNames.join(',')})@${text(xmin)}`,
     });
   }
@@ -320,11 +323,11 @@ function loadRules(rows: CatalogRows, relations: ReadonlyMap<number, Relation>):
       instead: flag(instead),
     });
   }
-  for (const [on, definition] of rows.viewDefinitions) {
+  for (const [on, definition] of rows.definitions?.views ?? []) {
     const relation = relations.get(number(on));
     if (relation !== undefined) relation.definition = definition ?? null;
   }
-  for (const [on, definition] of rows.ruleDefinitions) {
+  for (const [on, definition] of rows.definitions?.rules ?? []) {
     relations.get(number(on))?.ruleDefinitions.push(definition ?? null);
   }
 }

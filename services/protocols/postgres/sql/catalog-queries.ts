@@ -164,7 +164,16 @@ export const definitionQueries = {
     JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D' AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('information_schema') AND n.nspname NOT LIKE 'pg\\_%' ${limit}`,
+
+  /** Bodies in the languages that we read, each as the CREATE statement that would make the function again. */
+  functions: `SELECT p.oid, ${definition('pg_catalog.pg_get_functiondef(p.oid)')}
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE p.prokind IN ('f', 'p') AND l.lanname IN ('sql', 'plpgsql')
+      AND n.nspname NOT IN ('information_schema') AND n.nspname NOT LIKE 'pg\\_%' ${limit}`,
 } as const;
+
+export type DefinitionQuery = keyof typeof definitionQueries;
 
 /**
  * Whether anything has changed, for a few milliseconds of the server's time. A changed row gets a new transaction id,

@@ -186,6 +186,11 @@ export interface CatalogFunction {
   readonly aggregates: readonly number[];
   readonly securityDefiner: boolean;
   readonly fromExtension: boolean;
+  /**
+   * pg_get_functiondef of one in SQL or PL/pgSQL: the CREATE statement, body and all. Null in other languages, of built-ins, and where
+   * it could not be read.
+   */
+  readonly definition: string | null;
   /** `app.cleanup(integer)@812`. */
   readonly version: string;
 }

@@ -153,3 +153,15 @@ test('callers at the same time share one reading', async () => {
   expect(begun).toBe(3);
   await client.end();
 });
+
+test('bodies in SQL and PL/pgSQL are read, with every name qualified where the server does so', async () => {
+  await owner.query(
+    `CREATE FUNCTION app.atomic(who int DEFAULT 1) RETURNS int RETURN (SELECT max(a) FROM app.t WHERE a = who)`,
+  );
+  await analyst.catalogs.refreshIfChanged();
+  const definition = (name: string): string | null | undefined =>
+    analyst.catalogs.current.functions(name).find(({ schema }) => schema === 'app')?.definition;
+  expect(definition('atomic')).toMatch(/who integer DEFAULT 1.*RETURN \(SELECT max\(t\.a\).*FROM app\.t/s);
+  expect(definition('g')).toContain('BEGIN RETURN NULL; END');
+  expect(analyst.catalogs.current.functions('now')[0]?.definition).toBeNull();
+});
