@@ -31,6 +31,7 @@ export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed
     views: new Map(),
     functionChoices: new Map(),
     operatorChoices: new Map(),
+    bodies: new Map(),
     parse,
   };
 }
@@ -57,6 +58,7 @@ export function analyseParsed(
       pinnedSearchPath: circumstances.searchPath,
       budget,
       within: [],
+      bodyDepth: 0,
       queries,
     };
     const statement = statementFacts(stmt, cutter.cut(stmt_location ?? 0, stmt_len ?? 0), context);

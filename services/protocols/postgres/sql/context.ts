@@ -21,6 +21,8 @@ export interface CatalogContext {
   /** What names with arguments of certain types have been found to mean. */
   readonly functionChoices: Map<string, readonly FunctionOverload[]>;
   readonly operatorChoices: Map<string, readonly CatalogOperator[]>;
+  /** What the body of a function does, by its oid; null where it cannot be read. */
+  readonly bodies: Map<number, Findings | null>;
   /** Parses a definition from the catalog. @throws TooComplexError where it is too large for this thread. */
   parse(text: string): Parsed;
 }
@@ -44,6 +46,8 @@ export interface Context extends CatalogContext {
   readonly budget: Budget;
   /** The views that are being read, outermost first. */
   readonly within: readonly Relation[];
+  /** How many bodies of functions stand around what is being read: one that makes another, one that holds a DO. */
+  readonly bodyDepth: number;
   /** Sub-queries, wherever they stand: queries.ts, kept apart so that modules do not import each other in a circle. */
   readonly queries: Queries;
 }
@@ -55,6 +59,8 @@ export interface Queries {
   relationColumns(relation: Relation, only: boolean, context: Context): Columns;
   /** Notes what the statements of a rewrite rule do (pg_get_ruledef). */
   ruleActions(definition: string, context: Context): void;
+  /** Notes what a statement of a function's body does. `scope`: what its parameters and variables are. */
+  bodyStatement(node: Node, scope: Scope, context: Context): void;
 }
 
 /** The relation of this name, or null. Two search paths that disagree know nothing. */

@@ -151,7 +151,7 @@ export function noteInto(
 }
 
 export function createTableAs(statement: CreateTableAsStmt, frame: Frame): Told {
-  const { context } = frame;
+  const { context, scope } = frame;
   const kind = kindText(statement.objtype);
   const command = kind === 'table' ? 'CREATE TABLE AS' : 'CREATE MATERIALIZED VIEW';
   const { query, into } = statement;
@@ -159,7 +159,7 @@ export function createTableAs(statement: CreateTableAsStmt, frame: Frame): Told 
     noteInto(into, undefined, kind, context);
     return { ...executePrepared(query.ExecuteStmt, frame, 'stored'), command };
   }
-  const columns = query === undefined ? undefined : context.queries.query(query, emptyScope, context);
+  const columns = query === undefined ? undefined : context.queries.query(query, scope, context);
   noteInto(into, columns, kind, context);
   return { command };
 }

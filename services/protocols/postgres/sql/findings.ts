@@ -42,6 +42,7 @@ export class Findings {
   readonly #versions = new Set<string>();
   readonly #touched = new Set<Relation>();
   readonly #consequences = new Set<string>();
+  readonly #functions = new Set<CatalogFunction>();
   readonly #through = new Map<string, StatementFacts['through'][number]>();
 
   opaque(reason: OpaqueReason): void {
@@ -135,6 +136,7 @@ export class Findings {
   }
 
   call(one: CatalogFunction): void {
+    this.#functions.add(one);
     this.#callNamed(one.text, null);
     if (one.returns !== typeOid.trigger) this.plansWithCode = true;
     if (!isSystemSchema(one.schema)) this.#versions.add(one.version);
@@ -179,6 +181,7 @@ export class Findings {
     for (const version of view.#versions) this.#versions.add(version);
     for (const reason of view.#opaque) this.#opaque.add(reason);
     if (view.plansWithCode && !stored) this.plansWithCode = true;
+    if (!stored) for (const one of view.#functions) this.#functions.add(one);
     for (const [key, draft] of view.#effects) {
       if (stored && draft.verb === 'call') continue;
       const mine = this.#effects.get(key) ?? { ...draft, ...noColumns() };
@@ -193,6 +196,24 @@ export class Findings {
   /** Every relation that is looked at or changed. */
   relations(): Iterable<Relation> {
     return this.#touched;
+  }
+
+  changesSearchPath(): boolean {
+    const sets = (draft: Draft): boolean => draft.verb === 'set' && draft.setting === 'search_path';
+    return this.emptiesSearchPath || [...this.#effects.values()].some(sets);
+  }
+
+  /** Functions of the catalog that may run. */
+  functions(): Iterable<CatalogFunction> {
+    return this.#functions;
+  }
+
+  /** Columns whose values are looked at, a view's beside those that it leads to. */
+  columnsRead(): Sources {
+    const read = new Set<string>();
+    for (const { verb, columns } of this.#effects.values())
+      if (verb === 'select') for (const column of columns) read.add(column);
+    return [...this.#touched].flatMap((relation) => relation.columns.filter(({ text }) => read.has(text)));
   }
 
   effects(): readonly PostgresEffect[] {

@@ -36,6 +36,12 @@ export const maxAnalysisStepsOnEventLoop = 50_000;
 /** Views within views. PostgreSQL has no limit of its own but its stack; people stop at five. */
 export const maxViewDepth = 50;
 
+/** Bodies of functions within one another (a function that makes one): each is parsed again, and nobody writes three. */
+export const maxBodyDepth = 4;
+
+/** Functions that a function may call, and those call, before what it does counts as unknown. Large applications have some hundreds. */
+export const maxFunctionsFollowed = 1_000;
+
 /** PostgreSQL's MaxTupleAttributeNumber: a query with more output columns is an error there. */
 export const maxOutputColumns = 1_664;
 

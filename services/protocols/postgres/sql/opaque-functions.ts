@@ -37,7 +37,7 @@ const dynamicSql = new Set([
 const isDynamicSql = (name: string): boolean => dynamicSql.has(name) || name.startsWith('dblink');
 
 /** Installed by a superuser as it came, and known by its name. */
-const isBuiltInOrOfExtension = (one: CatalogFunction): boolean =>
+export const isBuiltInOrOfExtension = (one: CatalogFunction): boolean =>
   one.schema === 'pg_catalog' || (one.fromExtension && (one.language === 'c' || one.language === 'internal'));
 
 /** Why a call of this function says too little; null for nearly all, which are decided by their names alone. */

@@ -19,6 +19,7 @@ import { itemsOf, listOf, strings } from './nodes.ts';
 import { lockRows } from './row-locks.ts';
 import { noteRuleActions } from './rule-actions.ts';
 import { type Columns, fieldNamed, Scope } from './scope.ts';
+import { noteBodyStatement } from './statements.ts';
 import { targetList } from './target-list.ts';
 import { anyType, typeOid } from './types.ts';
 import { anything, computed, type Field, literal, mergeSources, oneOf, type Value } from './value.ts';
@@ -36,6 +37,7 @@ export const queries: Queries = {
   },
   relationColumns,
   ruleActions: noteRuleActions,
+  bodyStatement: noteBodyStatement,
 };
 
 function unknownQuery(context: Context): Columns {

@@ -20,7 +20,6 @@ import type { Context } from './context.ts';
 import { evaluateAll, evaluator } from './expressions.ts';
 import { callFunction } from './function-calls.ts';
 import { listOf } from './nodes.ts';
-import { emptyScope } from './scope.ts';
 import { noteDefault, noteSetting } from './session-settings.ts';
 import { isReadableSetting, settingName } from './settings.ts';
 import type { Frame, Told } from './statement.ts';
@@ -153,8 +152,12 @@ export function declareCursor(statement: DeclareCursorStmt, frame: Frame): Told 
   };
 }
 
-export function executePrepared(statement: ExecuteStmt, { context }: Frame, rows: NameUse['rows']): Told {
-  const values = evaluateAll(statement.params, emptyScope, context);
+export function executePrepared(
+  statement: ExecuteStmt,
+  { context, scope }: Frame,
+  rows: NameUse['rows'],
+): Told {
+  const values = evaluateAll(statement.params, scope, context);
   for (const value of values) context.findings.condition(value.sources);
   return { command: 'EXECUTE', nameUse: { kind: 'prepared', name: statement.name ?? '', rows } };
 }
@@ -196,10 +199,10 @@ export function explain(statement: ExplainStmt, frame: Frame): Told {
   return { ...explained, nameUse: { ...told.nameUse, rows } };
 }
 
-export function call(statement: CallStmt, { context }: Frame): Told {
+export function call(statement: CallStmt, { context, scope }: Frame): Told {
   // What a procedure gives back in its OUT parameters is its own affair.
   if (statement.funccall !== undefined) {
-    const { value } = callFunction(statement.funccall, emptyScope, context, evaluator);
+    const { value } = callFunction(statement.funccall, scope, context, evaluator);
     context.findings.condition(value.sources);
   }
   return { command: 'CALL' };

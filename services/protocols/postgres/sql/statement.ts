@@ -3,7 +3,7 @@ import type { Node } from 'libpg-query';
 import type { CopyOut, NameChange, NameUse, OutputColumn, StatementFacts } from './analysis.ts';
 import type { Context } from './context.ts';
 import type { Findings } from './findings.ts';
-import type { Columns } from './scope.ts';
+import type { Columns, Scope } from './scope.ts';
 
 /** What a statement's handler tells beside its findings. */
 export interface Told {
@@ -20,6 +20,8 @@ export interface Told {
 /** A statement on its way through its handler. */
 export interface Frame {
   readonly context: Context;
+  /** What its names may stand for beside columns: the variables of a function's body. */
+  readonly scope: Scope;
   /** The statement's own text. */
   readonly text: string;
   /** Analyses a statement within this one on its own: PREPARE's, DECLARE's. */

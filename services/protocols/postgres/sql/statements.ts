@@ -30,7 +30,7 @@ import { Findings } from './findings.ts';
 import { noteBody } from './function-bodies.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
-import { emptyScope } from './scope.ts';
+import { emptyScope, type Scope } from './scope.ts';
 import {
   call,
   closeCursor,
@@ -65,15 +65,15 @@ const role = (spec: NodeBody<'RoleSpec'> | undefined): string => objectName({ Ro
 
 const query =
   (command: string) =>
-  (node: Node, { context }: Frame): Told => ({
+  (node: Node, { context, scope }: Frame): Told => ({
     command,
-    columns: context.queries.query(node, emptyScope, context),
+    columns: context.queries.query(node, scope, context),
   });
 
 export const handlers: Handlers = {
   SelectStmt: (body, frame) => {
-    const { context } = frame;
-    const columns = context.queries.query({ SelectStmt: body }, emptyScope, context);
+    const { context, scope } = frame;
+    const columns = context.queries.query({ SelectStmt: body }, scope, context);
     // SELECT INTO stands in the leftmost part of a UNION.
     let leftmost = body;
     while (leftmost.larg !== undefined) leftmost = leftmost.larg;
@@ -477,12 +477,33 @@ function handle(node: Node, frame: Frame): Told {
   return run((node as Readonly<Record<string, unknown>>)[kind], frame);
 }
 
+/** A statement of a function's body, as a part of whatever runs it. */
+export function noteBodyStatement(node: Node, scope: Scope, context: Context): void {
+  if ('PrepareStmt' in node || 'DeclareCursorStmt' in node) {
+    const { query } = 'PrepareStmt' in node ? node.PrepareStmt : node.DeclareCursorStmt;
+    context.findings.opaque('unknown-name');
+    if (query !== undefined) noteBodyStatement(query, scope, context);
+    return;
+  }
+  const frame: Frame = {
+    context,
+    scope,
+    text: '',
+    inner: (innerNode, innerText) => statementFacts(innerNode, innerText, context),
+    part: (partNode) => handle(partNode, frame),
+  };
+  const { nameChange, nameUse } = handle(node, frame);
+  // A body does not know what its session's names stand for, nor does whoever reads it.
+  if (nameChange !== undefined || nameUse !== undefined) context.findings.opaque('unknown-name');
+}
+
 /** What one statement does; `context` without findings, since each statement has its own. */
 export function statementFacts(node: Node, text: string, base: Omit<Context, 'findings'>): StatementFacts {
   const findings = new Findings();
   const context: Context = { ...base, findings };
   const frame: Frame = {
     context,
+    scope: emptyScope,
     text,
     inner: (innerNode, innerText) => statementFacts(innerNode, innerText, base),
     part: (partNode) => handle(partNode, frame),
