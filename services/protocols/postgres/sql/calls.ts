@@ -183,14 +183,18 @@ export const prefix = -1;
 
 /** A type as a statement names it; `anyType` and an opaque reason when the catalog does not know it. */
 export function resolveType(context: Context, typeName: TypeName | undefined): number {
+  const type = knownType(context, typeName);
+  if (type === null) context.findings.opaque('unknown-type');
+  return type ?? anyType;
+}
+
+/** Null when the catalog does not know it. */
+export function knownType(context: Context, typeName: TypeName | undefined): number | null {
   const parts = strings(typeName?.names);
   if (typeName === undefined || parts.length === 0) return anyType;
   const { schema, name } = splitName(parts);
   const type = findType(context, schema, name);
-  if (type === null) {
-    context.findings.opaque('unknown-type');
-    return anyType;
-  }
+  if (type === null) return null;
   return (typeName.arrayBounds ?? []).length > 0 ? type.array || anyType : type.oid;
 }
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../core/model/errors.ts';
 import type { Catalog } from './catalog.ts';
-import { type CatalogResult, type CatalogRows, loadCatalog } from './catalog-loader.ts';
+import { loadCatalog } from './catalog-loader.ts';
 import {
   begin,
   beginDefinitions,
@@ -11,6 +11,7 @@ import {
   fingerprintQuery,
   giveUpDefinitions,
 } from './catalog-queries.ts';
+import type { CatalogResult, CatalogRows } from './catalog-rows.ts';
 import { CatalogError } from './errors.ts';
 import { maxCatalogRows } from './limits.ts';
 

@@ -1,7 +1,6 @@
 import {
   Catalog,
   type CatalogCast,
-  type CatalogColumn,
   type CatalogFunction,
   type CatalogOperator,
   type CatalogType,
@@ -11,28 +10,19 @@ import {
   type RelationEvent,
   relationKinds,
 } from './catalog.ts';
-import type { CatalogQuery, DefinitionQuery } from './catalog-queries.ts';
+import { loadCode, loadEventTriggers } from './catalog-code.ts';
 import { loadRings } from './catalog-rings.ts';
+import {
+  type CatalogResult,
+  type CatalogRows,
+  type Cell,
+  columnsAt,
+  flag,
+  number,
+  numbers,
+  text,
+} from './catalog-rows.ts';
 import { dotted } from './names.ts';
-
-/** A result as the server sent it, in text format. */
-export type CatalogResult = readonly (readonly (string | null)[])[];
-
-/** All that was read, before it is understood: what the worker thread is sent. */
-export interface CatalogRows {
-  readonly fingerprint: string;
-  readonly queries: Readonly<Record<CatalogQuery, CatalogResult>>;
-  /** By the oid of relation or function; null when the server would not print them. */
-  readonly definitions: Readonly<Record<DefinitionQuery, CatalogResult>> | null;
-}
-
-type Cell = string | null | undefined;
-
-const number = (cell: Cell): number => Number(cell ?? 0);
-const flag = (cell: Cell): boolean => cell === 't' || cell === 'true';
-const text = (cell: Cell): string => cell ?? '';
-const numbers = (cell: Cell): readonly number[] =>
-  cell === null || cell === undefined || cell === '' ? [] : cell.split(' ').map(Number);
 
 const isRelationKind = (letter: string): letter is keyof typeof relationKinds =>
   Object.hasOwn(relationKinds, letter);
@@ -81,7 +71,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
   loadUniqueKeys(queries.uniqueKeys, relations);
   loadPartitionKeys(queries.partitionKeys, relations);
   loadRules(rows, relations);
-  loadCode(rows, relations, types, functions);
+  loadCode(rows, { relations, types, functions });
   const casts: CatalogCast[] = queries.casts.map(([source, target, castFunction, context]) => ({
     source: number(source),
     target: number(target),
@@ -98,6 +88,7 @@ export function loadCatalog(rows: CatalogRows): Catalog {
     operators,
     casts,
     rings: loadRings(queries),
+    eventTriggers: loadEventTriggers(queries.eventTriggers, functions),
   });
 }
 
@@ -275,11 +266,6 @@ function loadForeignKeys(rows: CatalogResult, relations: ReadonlyMap<number, Rel
   }
 }
 
-const columnsAt = (relation: Relation, attributeNumbers: Cell): readonly CatalogColumn[] =>
-  numbers(attributeNumbers).flatMap(
-    (at) => relation.columns.find((column) => column.attributeNumber === at) ?? [],
-  );
-
 function loadUniqueKeys(rows: CatalogResult, relations: ReadonlyMap<number, Relation>): void {
   for (const [on, name, indexed, keyColumns, identifies, xmin] of rows) {
     const relation = relations.get(number(on));
@@ -329,67 +315,5 @@ function loadRules(rows: CatalogRows, relations: ReadonlyMap<number, Relation>):
   }
   for (const [on, definition] of rows.definitions?.rules ?? []) {
     relations.get(number(on))?.ruleDefinitions.push(definition ?? null);
-  }
-}
-
-/** pg_trigger.tgtype's bits. */
-const triggerEvents: readonly (readonly [bit: number, event: RelationEvent])[] = [
-  [4, 'insert'],
-  [8, 'delete'],
-  [16, 'update'],
-  [32, 'truncate'],
-];
-
-const insteadOfBit = 64;
-
-const whenWritten: readonly RelationEvent[] = ['insert', 'update'];
-/** pg_policy.polcmd. */
-const policyEvents: Readonly<Record<string, readonly RelationEvent[]>> = {
-  r: ['select'],
-  a: ['insert'],
-  w: ['update'],
-  d: ['delete'],
-  '*': ['select', 'insert', 'update', 'delete'],
-};
-
-/**
- * Functions of extensions in C are installed by a superuser and do what they say (uuid_generate_v4 as a default); everybody else's
- * functions are code that somebody wrote here.
- */
-const isTrusted = (one: CatalogFunction): boolean =>
-  one.schema === 'pg_catalog' || (one.fromExtension && (one.language === 'c' || one.language === 'internal'));
-
-function loadCode(
-  rows: CatalogRows,
-  relations: ReadonlyMap<number, Relation>,
-  types: ReadonlyMap<number, CatalogType>,
-  functions: ReadonlyMap<number, CatalogFunction>,
-): void {
-  for (const [on, functionOid, bits, xmin, name] of rows.queries.triggers) {
-    const relation = relations.get(number(on));
-    const run = functions.get(number(functionOid));
-    if (relation === undefined || run === undefined) continue;
-    relation.changedBy.push(text(xmin));
-    const events = triggerEvents.filter(([bit]) => (number(bits) & bit) !== 0).map(([, event]) => event);
-    if ((number(bits) & insteadOfBit) !== 0) for (const event of events) relation.insteadOf.add(event);
-    relation.triggers.push({ name: text(name), events, function: run });
-    if (isTrusted(run)) continue;
-    relation.code.push({ events, function: run });
-  }
-  const operatorFunctions = new Map(
-    rows.queries.operators.map((row) => [number(row[0]), number(row[6])] as const),
-  );
-  for (const [kind, on, command, isOperator, object, xmin] of rows.queries.expressions) {
-    const oid = flag(isOperator) ? operatorFunctions.get(number(object)) : number(object);
-    const run = functions.get(oid ?? 0);
-    const relation = relations.get(number(on));
-    relation?.changedBy.push(text(xmin));
-    if (run === undefined || isTrusted(run)) continue;
-    if (kind === 'domain') types.get(number(on))?.checks.push(run);
-    else if (kind !== 'policy') relation?.code.push({ events: whenWritten, function: run });
-    // A policy's function only chooses rows; one that is declared to change nothing is taken at its word.
-    else if (relation?.rowSecurity === true && run.volatility === 'volatile') {
-      relation.code.push({ events: policyEvents[text(command)] ?? policyEvents['*'] ?? [], function: run });
-    }
   }
 }

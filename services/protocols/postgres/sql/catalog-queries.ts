@@ -4,7 +4,7 @@
  *
  * Schemas of temporary objects are left out: they belong to sessions, and an unknown name is refused.
  */
-import { catalogLockTimeoutMs, maxCatalogRows, maxDefinitionCharacters } from './limits.ts';
+import { catalogLockTimeoutMs, firstOwnOid, maxCatalogRows, maxDefinitionCharacters } from './limits.ts';
 
 /** One row more than allowed, so that "too many" is seen. */
 const limit = `LIMIT ${maxCatalogRows + 1}`;
@@ -109,8 +109,19 @@ export const catalogQueries = {
   triggers: `SELECT t.tgrelid, t.tgfoid, t.tgtype, t.xmin, t.tgname FROM pg_catalog.pg_trigger t
     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ${limit}`,
 
+  /** Names in the order in which they fire. */
+  eventTriggers: `SELECT e.evtname, e.evtevent, e.evtfoid, pg_catalog.to_json(e.evttags), e.xmin
+    FROM pg_catalog.pg_event_trigger e WHERE e.evtenabled <> 'D' ORDER BY e.evtname ${limit}`,
+
+  /** Functions and operators of operator classes, where somebody has added them. */
+  comparisons: `SELECT c.opcintype, p.amproc::pg_catalog.oid FROM pg_catalog.pg_opclass c
+      JOIN pg_catalog.pg_amproc p ON p.amprocfamily = c.opcfamily WHERE p.amproc::pg_catalog.oid >= ${firstOwnOid}
+    UNION SELECT c.opcintype, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_opclass c
+      JOIN pg_catalog.pg_amop a ON a.amopfamily = c.opcfamily JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
+      WHERE o.oprcode::pg_catalog.oid >= ${firstOwnOid} ${limit}`,
+
   /**
-   * Functions and operators that defaults, checks, domain checks, index expressions and row security policies use.
+   * Functions and operators that defaults, checks, domain checks, index and statistics expressions, partition keys and row security policies use.
    * Built-ins are pinned and never listed, which is wanted: here only code that somebody has added counts.
    */
   expressions: `SELECT 'default', a.adrelid, NULL, d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass, d.refobjid, a.xmin
@@ -126,6 +137,14 @@ export const catalogQueries = {
     UNION ALL SELECT 'index', i.indrelid, NULL, d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass, d.refobjid, i.xmin
     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_index i ON i.indexrelid = d.objid
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid IN
+      ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+    UNION ALL SELECT 'partition', p.partrelid, NULL, d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass, d.refobjid, p.xmin
+    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid IN
+      ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+    UNION ALL SELECT 'statistics', s.stxrelid, NULL, d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass, d.refobjid, s.xmin
+    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_statistic_ext s ON s.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND d.refclassid IN
       ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
     UNION ALL SELECT 'policy', p.polrelid, p.polcmd::pg_catalog.text, d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass,
       d.refobjid, p.xmin
@@ -197,6 +216,11 @@ const counted: readonly (readonly [table: string, condition: string])[] = [
   ['pg_attrdef', 'true'],
   ['pg_index', 'true'],
   ['pg_policy', 'true'],
+  ['pg_event_trigger', 'true'],
+  ['pg_opclass', 'true'],
+  ['pg_amproc', 'true'],
+  ['pg_amop', 'true'],
+  ['pg_statistic_ext', 'true'],
   // Who is a member of what decides which schemas of the search_path count.
   ['pg_auth_members', 'true'],
 ];

@@ -28,7 +28,8 @@ export interface CatalogColumn extends ColumnRef {
 
 export const writeEvents = ['insert', 'update', 'delete', 'truncate'] as const;
 export type WriteEvent = (typeof writeEvents)[number];
-export type RelationEvent = 'select' | WriteEvent;
+/** `maintain`: ANALYZE, REINDEX, CLUSTER and the like; `rewrite`: ALTER TABLE that goes through the rows. */
+export type RelationEvent = 'select' | WriteEvent | 'maintain' | 'rewrite';
 
 /** Somebody's function that the server runs by itself when rows of a relation are read or written. */
 export interface RelationCode {
@@ -41,6 +42,20 @@ export interface Trigger {
   readonly name: string;
   readonly events: readonly RelationEvent[];
   readonly function: CatalogFunction;
+}
+
+/** One that is not disabled. Whatever role changes definitions sets it off. */
+export interface EventTrigger {
+  readonly name: string;
+  /** `ddl_command_start`, `ddl_command_end`, `sql_drop`, `table_rewrite`, `login`. */
+  readonly event: string;
+  /** Command tags that it is for; null for all. */
+  readonly tags: readonly string[] | null;
+  readonly function: CatalogFunction;
+  /** A built-in, or an extension's in C. */
+  readonly isTrusted: boolean;
+  /** `event trigger audit@812`. */
+  readonly version: string;
 }
 
 export interface RewriteRule {
@@ -213,7 +228,7 @@ export interface CatalogType {
   readonly input: number;
   readonly rangeOf: number;
   readonly rangeFunctions: readonly number[];
-  /** Functions that a domain's checks run, built-ins left out. */
+  /** Functions that a domain's checks run, and by which values of the type are sorted and compared; built-ins left out. */
   readonly checks: CatalogFunction[];
   readonly version: string;
 }
@@ -256,6 +271,7 @@ export class Catalog {
   readonly typesByOid: ReadonlyMap<number, CatalogType>;
   /** Masking rings of this database, whoever made them, by the name of their role and schema. */
   readonly rings: ReadonlyMap<string, CatalogRing>;
+  readonly eventTriggers: readonly EventTrigger[];
   /** Casts by functions outside pg_catalog: the only ones that run somebody's code. */
   readonly foreignCasts: readonly CatalogCast[];
   readonly #relations = new Map<string, Map<string, Relation>>();
@@ -277,6 +293,7 @@ export class Catalog {
     readonly operators: readonly CatalogOperator[];
     readonly casts: readonly CatalogCast[];
     readonly rings: ReadonlyMap<string, CatalogRing>;
+    readonly eventTriggers: readonly EventTrigger[];
   }) {
     this.fingerprint = parts.fingerprint;
     this.serverVersion = parts.serverVersion;
@@ -285,6 +302,7 @@ export class Catalog {
     this.functionsByOid = parts.functions;
     this.typesByOid = parts.types;
     this.rings = parts.rings;
+    this.eventTriggers = parts.eventTriggers;
     for (const relation of parts.relations.values()) put(this.#relations, relation);
     for (const type of parts.types.values()) put(this.#types, type);
     for (const one of parts.functions.values()) {

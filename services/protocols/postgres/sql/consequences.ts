@@ -1,5 +1,13 @@
-/** What a change of rows sets off by itself, in words for whoever approves it. The effects of it are decided like all others. */
-import type { CatalogFunction, ForeignKey, Relation, RewriteRule, Trigger, WriteEvent } from './catalog.ts';
+/** What a statement sets off by itself, in words for whoever approves it. The effects of it are decided like all others. */
+import type {
+  CatalogFunction,
+  EventTrigger,
+  ForeignKey,
+  Relation,
+  RewriteRule,
+  Trigger,
+  WriteEvent,
+} from './catalog.ts';
 
 const plainName = /^[\p{L}_][\p{L}\p{N}_$]*$/u;
 
@@ -18,6 +26,9 @@ export function triggerText(trigger: Trigger, on: Relation, event: WriteEvent): 
   const inPlace = on.isView && on.insteadOf.has(event) ? ` in place of the ${event}` : '';
   return `trigger ${name(trigger.name)} on ${nameOf(on)} runs ${functionText(trigger.function)}${inPlace}`;
 }
+
+export const eventTriggerText = (trigger: EventTrigger): string =>
+  `event trigger ${name(trigger.name)} (${trigger.event}) runs ${functionText(trigger.function)}`;
 
 export const ruleText = ({ name: rule, event, instead }: RewriteRule, on: Relation): string =>
   `rule ${name(rule)} on ${nameOf(on)} acts ${instead ? 'in place of' : 'beside'} the ${event}`;

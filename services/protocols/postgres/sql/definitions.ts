@@ -11,7 +11,6 @@ import type {
   RangeVar,
   RuleStmt,
   TruncateStmt,
-  VacuumStmt,
   ViewStmt,
 } from 'libpg-query';
 import type { Verb } from './analysis.ts';
@@ -29,7 +28,6 @@ import { executePrepared } from './session-statements.ts';
 import type { Frame, Told } from './statement.ts';
 import { typeOid } from './types.ts';
 import { anything, mergeSources } from './value.ts';
-import { viewFacts } from './views.ts';
 
 /** `OBJECT_MATVIEW` -> `materialized view`. */
 export function kindText(type: string | undefined): string {
@@ -297,22 +295,4 @@ export function lockTables(statement: LockStmt, { context }: Frame): Told {
     else lockRelation(relation, context);
   }
   return { command: 'LOCK TABLE' };
-}
-
-export function vacuum(statement: VacuumStmt, { context }: Frame): Told {
-  const command = statement.is_vacuumcmd === true ? 'VACUUM' : 'ANALYZE';
-  const nodes = listOf(statement.rels);
-  for (const node of nodes) {
-    if ('VacuumRelation' in node) noteRelation('maintain', 'table', node.VacuumRelation.relation, context);
-  }
-  if (nodes.length === 0) noteObject('maintain', 'database', '', context);
-  return { command };
-}
-
-/** REFRESH runs the view's definition. */
-export function refreshView(range: RangeVar | undefined, { context }: Frame): Told {
-  const relation = noteRelation('maintain', 'materialized view', range, context);
-  const facts = relation === null ? null : viewFacts(relation, context);
-  if (relation !== null && facts !== null) context.findings.readThrough(relation, facts.findings, false);
-  return { command: 'REFRESH MATERIALIZED VIEW' };
 }

@@ -1,6 +1,6 @@
 import type { Circumstances } from './analyse-text.ts';
 import type { Analysis } from './analysis.ts';
-import type { CatalogRows } from './catalog-loader.ts';
+import type { CatalogRows } from './catalog-rows.ts';
 
 /** One text for the worker thread. Jobs are sent one at a time. */
 export interface Job {

@@ -78,3 +78,6 @@ export const catalogLockTimeoutMs = 2_000;
 
 /** Inheritance children whose columns count as sources of the parent's. Partitions are not counted here. */
 export const maxInheritanceChildren = 100;
+
+/** OIDs below it are PostgreSQL's own (FirstNormalObjectId): what they stand for nobody has added. */
+export const firstOwnOid = 16_384;

@@ -111,6 +111,18 @@ function noteCode(relation: Relation, event: RelationEvent, context: Context): v
   }
 }
 
+/** The rows of the relation and of what belongs to it are gone through, without being changed. */
+export function noteRowsGoneThrough(
+  relation: Relation,
+  event: 'maintain' | 'rewrite',
+  context: Context,
+): void {
+  for (const one of [relation, ...descendantsOf(relation)]) {
+    context.budget.spend(1);
+    noteCode(one, event, context);
+  }
+}
+
 function noteTriggers(relation: Relation, event: WriteEvent, context: Context): void {
   for (const trigger of relation.triggers) {
     if (!trigger.events.includes(event) || isParents(trigger, relation)) continue;

@@ -21,13 +21,13 @@ import {
   noteRelation,
   noteTableParts,
   objectName,
-  refreshView,
   truncate,
-  vacuum,
 } from './definitions.ts';
+import { noteEventTriggers } from './event-triggers.ts';
 import { expose, exposeMoved, exposeRenamed } from './exposed.ts';
 import { Findings } from './findings.ts';
 import { noteBody } from './function-bodies.ts';
+import { cluster, noteRewrite, refreshView, reindex, vacuum } from './maintenance.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
 import { emptyScope, type Scope } from './scope.ts';
@@ -131,6 +131,7 @@ export const handlers: Handlers = {
       if (!('AlterTableCmd' in node)) continue;
       // ATTACH PARTITION, INHERIT: the other table becomes part of this one, or stops being it.
       const { def } = node.AlterTableCmd;
+      noteRewrite(node.AlterTableCmd, body.relation, context);
       if (def !== undefined && 'PartitionCmd' in def)
         noteRelation('alter', kind, def.PartitionCmd.name, context);
       if (def !== undefined && 'RangeVar' in def) noteRelation('alter', kind, def.RangeVar, context);
@@ -150,9 +151,10 @@ export const handlers: Handlers = {
     return { command: 'SECURITY LABEL' };
   },
   RenameStmt: (body, { context }) => {
-    const told = alterNamed(body.renameType, body.relation, body.object, body.subname, context);
+    const { command } = alterNamed(body.renameType, body.relation, body.object, body.subname, context);
     exposeRenamed(body, context);
-    return told;
+    const whole = renamedWhole(body);
+    return { command: whole === null ? command : `ALTER ${kindText(whole).toUpperCase()}` };
   },
   AlterObjectSchemaStmt: (body, { context }) => {
     const told = alterNamed(body.objectType, body.relation, body.object, undefined, context);
@@ -384,21 +386,8 @@ export const handlers: Handlers = {
   LockStmt: lockTables,
   CheckPointStmt: define('maintain', 'server', 'CHECKPOINT', () => ''),
   VacuumStmt: vacuum,
-  ClusterStmt: (body, { context }) => {
-    if (body.relation === undefined) noteObject('maintain', 'database', '', context);
-    else {
-      noteRelation('maintain', 'table', body.relation, context);
-      // Rows then lie, and come, in the order of the index.
-      expose(body.relation, context);
-    }
-    return { command: 'CLUSTER' };
-  },
-  ReindexStmt: (body, { context }) => {
-    const kind = (body.kind ?? '').replace('REINDEX_OBJECT_', '').toLowerCase();
-    if (body.relation === undefined) noteObject('maintain', kind, body.name ?? '', context);
-    else noteRelation('maintain', kind, body.relation, context);
-    return { command: 'REINDEX' };
-  },
+  ClusterStmt: cluster,
+  ReindexStmt: reindex,
   RefreshMatViewStmt: (body, frame) => refreshView(body.relation, frame),
 
   CreatePublicationStmt: (body, { context }) => {
@@ -451,6 +440,22 @@ function alterNamed(
   } else if (object !== undefined) noteNamed('alter', kind, object, context);
   else noteObject('alter', kind, part ?? '', context);
   return { command: `ALTER ${kind.toUpperCase()}` };
+}
+
+/** What a part is renamed of, by which PostgreSQL calls the command; null for what is renamed itself. */
+function renamedWhole({ renameType, relationType }: NodeBody<'RenameStmt'>): string | null {
+  switch (renameType) {
+    case 'OBJECT_COLUMN':
+      return relationType ?? null;
+    case 'OBJECT_TABCONSTRAINT':
+      return 'OBJECT_TABLE';
+    case 'OBJECT_DOMCONSTRAINT':
+      return 'OBJECT_DOMAIN';
+    case 'OBJECT_ATTRIBUTE':
+      return 'OBJECT_TYPE';
+    default:
+      return null;
+  }
 }
 
 function notePublished(nodes: readonly Node[] | undefined, context: Context): void {
@@ -509,6 +514,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     part: (partNode) => handle(partNode, frame),
   };
   const told = handle(node, frame);
+  noteEventTriggers(told.command, context);
   const body = told.nameChange?.kind === 'declare' ? told.nameChange.body : null;
   const opaque = body?.opaque ?? findings.opaqueReasons();
   // What is not understood may return anything.

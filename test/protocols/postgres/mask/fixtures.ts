@@ -63,6 +63,7 @@ export function catalogOf(tables: Readonly<Record<string, readonly [number, ...s
     operators: [],
     casts: [],
     rings: new Map(),
+    eventTriggers: [],
   });
 }
 

@@ -63,6 +63,7 @@ function shop(): Catalog {
         },
       ],
     ]),
+    eventTriggers: [],
   });
 }
 
