@@ -1,7 +1,9 @@
 import type { BodyMasker } from './body-masker.ts';
 import { MaskingError } from './errors.ts';
 import { HeldBytes } from './held-bytes.ts';
-import { type JsonPlan, maskedText } from './json-masker.ts';
+import { type JsonPlan, type MaskedText, maskedText } from './json-masker.ts';
+import type { PathNode } from './json-path.ts';
+import type { JsonMask } from './json-values.ts';
 import { maxHeldBytes } from './limits.ts';
 
 const ampersand = '&';
@@ -54,10 +56,18 @@ export class FormMasker implements BodyMasker {
     const shownName = this.#scanned(name) ?? writtenName;
     if (equals === -1) return shownName;
     const writtenValue = written.slice(equals + 1);
-    const masked = maskedText(this.#plan, node, node.mask, decoded(writtenValue), 0);
+    const masked = this.#maskedValue(name, node, decoded(writtenValue));
     this.count += masked?.count ?? 0;
     const shownValue = masked === null ? writtenValue : encodeURIComponent(masked.text ?? '');
     return `${shownName}=${shownValue}`;
+  }
+
+  #maskedValue(name: string, node: PathNode<JsonMask>, value: string): MaskedText | null {
+    const { scanner } = this.#plan;
+    const isNamed = node.mask === null && scanner?.namesSecret(Buffer.from(name.replace(/\]$/, '')));
+    const secret = isNamed ? scanner?.scanNamed(Buffer.from(value)) : null;
+    if (secret == null) return maskedText(this.#plan, node, node.mask, value, 0);
+    return { text: secret.value?.toString() ?? null, count: secret.count };
   }
 
   #scanned(name: string): string | null {

@@ -31,6 +31,7 @@ import {
 import type { JsonMask } from './json-values.ts';
 import { maxHeldBytes, maxKeyBytes, maxNestedDocuments, maxNumberBytes } from './limits.ts';
 import type { ValueScanner } from './scan.ts';
+import { SecretNearby } from './secret-nearby.ts';
 import { fullMask } from './value-kind.ts';
 
 /** What is masked in JSON documents: fields by path (json-path.ts), and in all other strings, keys and numbers what detectors find. */
@@ -55,6 +56,7 @@ export class JsonMasker implements BodyMasker {
   readonly #plan: JsonPlan;
   readonly #nesting: number;
   readonly #place: JsonPlace;
+  readonly #secret = new SecretNearby();
   /** The depth at which an object was opened that is not shown; 0 while all is. */
   #hiddenFrom = 0;
   #atStart = true;
@@ -190,6 +192,7 @@ export class JsonMasker implements BodyMasker {
   #close(isObject: boolean, at: number): void {
     const { depth } = this.#place;
     this.#place.close(isObject);
+    this.#secret.closed(depth - 1);
     if (this.#hiddenFrom === depth) {
       this.#from = at + 1;
       this.#hiddenFrom = 0;
@@ -232,6 +235,7 @@ export class JsonMasker implements BodyMasker {
     const chunk = this.#chunk;
     if (end - start + 2 > maxKeyBytes) return false;
     if (!isAscii(chunk, start, end) || !this.#isUnsearched(start, end)) return false;
+    this.#secret.key(this.#place.depth, this.#isSecretName(start, end));
     if (this.#place.parent.dead) this.#place.afterDeadKey();
     else this.#place.afterKey(chunk.toString('latin1', start, end));
     return true;
@@ -240,9 +244,14 @@ export class JsonMasker implements BodyMasker {
   #isPlainValue(start: number, end: number): boolean {
     if (this.#place.mask !== null || end - start + 2 > maxHeldBytes) return false;
     if (mayBeDocument(this.#chunk, start, end)) return false;
+    if (this.#secret.isNear || this.#isSecretName(start, end)) return false;
     return (
       this.#plan.scanner === null || (isAscii(this.#chunk, start, end) && this.#isUnsearched(start, end))
     );
+  }
+
+  #isSecretName(start: number, end: number): boolean {
+    return this.#plan.scanner?.namesSecret(this.#chunk, start, end) ?? false;
   }
 
   #isUnsearched(start: number, end: number): boolean {
@@ -357,8 +366,12 @@ export class JsonMasker implements BodyMasker {
   }
 
   #shownKey(key: string): string | null {
+    const { scanner } = this.#plan;
     this.#place.afterKey(key);
-    return this.#plan.scanner === null ? null : this.#scannedText(Buffer.from(key));
+    if (scanner === null) return null;
+    const text = Buffer.from(key);
+    this.#secret.key(this.#place.depth, scanner.namesSecret(text));
+    return this.#scannedText(text);
   }
 
   #scanned(token: Buffer): string | null {
@@ -369,7 +382,11 @@ export class JsonMasker implements BodyMasker {
   }
 
   #scannedText(text: Buffer): string | null {
-    const scanned = this.#plan.scanner?.scan(text, 'text') ?? null;
+    const { scanner } = this.#plan;
+    if (scanner === null) return null;
+    const named = this.#secret.isNear && !this.#isKey ? scanner.scanNamed(text) : null;
+    if (!this.#isKey && scanner.namesSecret(text)) this.#secret.text(this.#place.depth);
+    const scanned = named ?? scanner.scan(text, 'text');
     if (scanned === null) return null;
     this.count += scanned.count;
     // A key cannot be null.

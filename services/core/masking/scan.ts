@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { isSecret, isSecretName } from './detect/aws-key.ts';
 import { at, code, type Detector, isDigit, maxDigitRun } from './detect/bytes.ts';
 import { type DetectorName, detectorNames, detectors } from './detectors.ts';
 import { minScannedBytes } from './limits.ts';
@@ -104,6 +105,8 @@ export class ValueScanner {
   readonly #byDigitRun: Table = Array.from({ length: maxDigitRun + 1 }, () => null);
   readonly #afterCapital: Tried;
   readonly #names: ReadonlySet<DetectorName>;
+  /** Of secrets that nothing tells but the name beside them; null when they are not searched for. */
+  readonly #secretMask: ColumnMask | null;
   /** What `#nextCall` has found besides: where they are called, and where to go on. */
   #calledAt = 0;
   #calledUpTo = 0;
@@ -118,6 +121,7 @@ export class ValueScanner {
       return [{ name, detector: detectors[name], transform, mask }];
     });
     this.#names = new Set(armed.map(({ name }) => name));
+    this.#secretMask = armed.find(({ name }) => name === 'aws-access-key')?.mask ?? null;
     const afterCapital = armed.filter(({ detector }) => detector.digitRuns.includes('after-capital'));
     this.#afterCapital = afterCapital.length === 0 ? none : afterCapital;
     for (const one of armed) this.#arm(one);
@@ -146,6 +150,18 @@ export class ValueScanner {
     return scanning[kind] === 'whole'
       ? this.#maskWhole(bytes, first, kind)
       : this.#maskInside(bytes, first, kind);
+  }
+
+  /** Whether this name says that a secret stands beside it, for which `scanNamed` is to be asked. */
+  namesSecret(bytes: Buffer, start = 0, end = bytes.length): boolean {
+    return this.#secretMask !== null && isSecretName(bytes, start, end);
+  }
+
+  /** What stands beside such a name, where it is a secret; null where it is none. */
+  scanNamed(text: Buffer): Scanned | null {
+    if (this.#secretMask === null || !isSecret(text)) return null;
+    const masked = applied(this.#secretMask, text.toString('latin1'));
+    return { value: masked === null ? null : Buffer.from(masked), count: 1 };
   }
 
   /** The first find at or behind `from`, whose transform may also be `null`: then a word stands in its place. */

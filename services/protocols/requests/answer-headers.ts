@@ -65,7 +65,9 @@ function maskedValue(
     return { value: shown === null ? null : visible(shown), count: 1 };
   }
   if (scanner === null || notSearched.has(name)) return null;
-  const scanned = scanner.scan(Buffer.from(value, 'latin1'), 'text');
+  const bytes = Buffer.from(value, 'latin1');
+  const named = scanner.namesSecret(Buffer.from(name)) ? scanner.scanNamed(bytes) : null;
+  const scanned = named ?? scanner.scan(bytes, 'text');
   if (scanned === null) return null;
   return { value: scanned.value === null ? null : visible(scanned.value.toString()), count: scanned.count };
 }

@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MaskingError } from '../../../services/core/masking/errors.ts';
+import { FormMasker } from '../../../services/core/masking/form-masker.ts';
 import { JsonMasker, type JsonPlan } from '../../../services/core/masking/json-masker.ts';
 import { compilePaths, parseJsonPath } from '../../../services/core/masking/json-path.ts';
 import { jsonMask } from '../../../services/core/masking/json-values.ts';
@@ -131,6 +132,44 @@ describe('finds of detectors', () => {
     ['{"id":123456789,"v":"1.2.3"}', '{"id":123456789,"v":"1.2.3"}'],
   ])('%s', (text, expected) => {
     expect(mask(text, found)).toBe(expected);
+  });
+});
+
+describe('a secret that nothing tells but its name', () => {
+  const aws = plan([], ['aws-access-key'], 'redact');
+  const secret = ['wJalrXUtnFEMI/K7MDENG', '/bPxRfiCYEXAMPLEKEY'].join('');
+  const escaped = secret.replaceAll('/', '\\/');
+  const other = 'https://example.com/not-a-secret-but-text';
+  test.each<[string, string]>([
+    [`{"SecretAccessKey":"${secret}"}`, '{"SecretAccessKey":"[masked]"}'],
+    [`{"aws_secret_access_key" : "${escaped}"}`, '{"aws_secret_access_key" : "[masked]"}'],
+    [`{"Secret\\u0041ccessKey":"${secret}"}`, '{"Secret\\u0041ccessKey":"[masked]"}'],
+    [`{"secretKey":["${secret}","x"]}`, '{"secretKey":["[masked]","x"]}'],
+    [
+      `{"aws-secret-key":{"sensitive":true,"value":"${secret}"},"x":"${secret}"}`,
+      `{"aws-secret-key":{"sensitive":true,"value":"[masked]"},"x":"${secret}"}`,
+    ],
+    [
+      `{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"${secret}"},{"name":"X","value":"${secret}"}]}`,
+      `{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"[masked]"},{"name":"X","value":"${secret}"}]}`,
+    ],
+    [`[["Secret access key","${secret}"],"${secret}"]`, `[["Secret access key","[masked]"],"${secret}"]`],
+    [`{"SecretKey":1,"x":"${secret}"}`, `{"SecretKey":1,"x":"${secret}"}`],
+    [`{"SecretKey":"${other}"}`, `{"SecretKey":"${other}"}`],
+    [`{"SecretAccessKey":"${'x'.repeat(40)}"}`, `{"SecretAccessKey":"${'x'.repeat(40)}"}`],
+    [`{"s":"{\\"SecretAccessKey\\":\\"${secret}\\"}"}`, '{"s":"{\\"SecretAccessKey\\":\\"[masked]\\"}"}'],
+    [`{"x":"${secret}"}`, `{"x":"${secret}"}`],
+  ])('%s', (text, expected) => {
+    expect(mask(text, aws)).toBe(expected);
+  });
+
+  test('in a form', () => {
+    const form = (text: string): string =>
+      maskedIn(new FormMasker(aws), byteByByte(Buffer.from(text))).toString();
+    const value = encodeURIComponent(secret);
+    expect(form(`a=1&aws[secret_access_key]=${value}&x=${value}`)).toBe(
+      `a=1&aws[secret_access_key]=%5Bmasked%5D&x=${value}`,
+    );
   });
 });
 

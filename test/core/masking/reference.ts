@@ -186,9 +186,9 @@ const isRandom = (text: string): boolean =>
   new Set(text).size >= 8 && /[a-z]/.test(text) && /[A-Z]/.test(text);
 
 function awsSecret(text: string, from: number): Found | null {
-  const separators = matchAt(/[ \t:=,;|>"'\\]{1,8}/, text, from);
+  const separators = matchAt(/[ \t:=,;|>"'\\]{1,12}/, text, from);
   const start = from + (separators?.length ?? 0);
-  const secret = matchAt(/[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/, text, start);
+  const secret = matchAt(/(?:[A-Za-z0-9+/]|\\\/|%2[fFbB]){40}(?![A-Za-z0-9+/=]|\\\/|%2[fFbB])/, text, start);
   return separators === null || secret === null || !isRandom(secret)
     ? null
     : { start, end: start + secret.length };
@@ -200,8 +200,8 @@ const awsAccessKey: Reference = (text, at) => {
   if (found !== null && beginsWord(text, start, /[A-Za-z0-9]/)) {
     return { start, end: awsSecret(text, start + found.length)?.end ?? start + found.length };
   }
-  const name = at < 6 ? null : matchAt(/secret[_-]?access[_-]?key/, text.toLowerCase(), at - 6);
-  const isTried = /^(?:[tT]_|t-|tA)/.test(text.slice(at - 1));
+  const name = at < 6 ? null : matchAt(/secret[_-]?(?:access[_-]?)?key/, text.toLowerCase(), at - 6);
+  const isTried = /^(?:[tT]_|t-|tA|tK)/.test(text.slice(at - 1));
   return name === null || !isTried ? null : awsSecret(text, at - 6 + name.length);
 };
 

@@ -84,6 +84,19 @@ describe('finds', () => {
       `"{\\"secret-access-key\\":\\"${awsSecret}\\"}"`,
       '"{\\"secret-access-key\\":\\"[masked]\\"}"',
     ],
+    ['aws-access-key', `export AWS_SECRET_KEY="${awsSecret}"`, 'export AWS_SECRET_KEY="[masked]"'],
+    ['aws-access-key', `  secretKey: ${awsSecret}\n`, '  secretKey: [masked]\n'],
+    [
+      'aws-access-key',
+      `https://s3/?aws_secret_access_key=${encodeURIComponent(awsSecret)}&x=1`,
+      'https://s3/?aws_secret_access_key=[masked]&x=1',
+    ],
+    [
+      'aws-access-key',
+      `{"SecretAccessKey":"${awsSecret.replaceAll('/', '\\/')}"}`,
+      '{"SecretAccessKey":"[masked]"}',
+    ],
+    ['aws-access-key', `secret_access_key=${awsSecret}%2F`, `secret_access_key=${awsSecret}%2F`],
     ['aws-access-key', `secret_access_key=${awsSecret}x`, `secret_access_key=${awsSecret}x`],
     ['aws-access-key', `secret_access_key=${'a'.repeat(40)}`, `secret_access_key=${'a'.repeat(40)}`],
     ['aws-access-key', `sha ${awsSecret}`, `sha ${awsSecret}`],
@@ -279,6 +292,15 @@ const pieces: Readonly<Record<DetectorName, readonly string[]>> = {
   jwt: [jwtText, 'eyJ', '.e30.', 'eyJhbGciOiJub25l', '.', '..'],
   'aws-access-key': [
     ...['AKIA', 'ASIA', 'IOSFODNN7EXAMPLE', awsKey, awsSecret, `${awsKey}","${awsSecret}`, ' = '],
+    ...[
+      '%2F',
+      '%2b',
+      '\\/',
+      awsSecret.slice(0, 39),
+      encodeURIComponent(awsSecret),
+      'secretKey: ',
+      'secret_key=',
+    ],
     ...['secret_access_key=', 'SecretAccessKey": "', 'secret-access-key', 'AWS_SECRET_ACCESS_KEY: ', '": "'],
   ],
   'private-key': [
