@@ -1,6 +1,7 @@
 /**
  * `node test/bench/http.bench.ts [seconds] [rounds]`: requests a second of 16 connections for 1 KiB of JSON, through Envoy alone, through the
- * gateway, and through the gateway with masks on the answer. Prints ratios, which another machine has too; fails when a request did.
+ * gateway, through the gateway with masks on the answer, and through an Envoy that asks Open Policy Agent, where that can be built. Prints
+ * ratios, which another machine has too; fails when a request did.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,10 +9,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { duration, type EnvoyMessage, extension } from '../../envoy/message.ts';
+import { any, duration, type EnvoyMessage, extension } from '../../envoy/message.ts';
 import { start } from '../console/cli.ts';
 import { HttpGateway } from '../e2e/http-gateway.ts';
 import { envoyBinary } from '../servers/envoy.ts';
+import { startOpa } from './opa/server.ts';
 import { cpuUsOf } from './process-figures.ts';
 
 const connections = 16;
@@ -75,6 +77,25 @@ async function load(
   return { done, failed };
 }
 
+/** As opa-envoy-plugin's own documentation has it, but for the time-out, of which none is to be a failure here. */
+const askingOpa = extension(
+  'envoy.filters.http.ext_authz',
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
+  {
+    transport_api_version: 'V3',
+    grpc_service: { envoy_grpc: { cluster_name: 'opa' }, timeout: duration(5_000) },
+    failure_mode_allow: false,
+  },
+);
+const overHttp2: EnvoyMessage = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      { explicit_http_config: { http2_protocol_options: {} } },
+    ),
+  },
+};
+
 if (process.send !== undefined) {
   process.on('message', async ([port, request, seconds]: [number, string, number]) => {
     process.send?.(await load(port, request, seconds));
@@ -92,10 +113,10 @@ async function perSecond(port: number, request: string, seconds: number): Promis
   return done / seconds;
 }
 
-/** An Envoy that answers with the body itself, and one before it that only forwards. */
-async function startEnvoys() {
+/** An Envoy that answers with the body itself, and before it one that only forwards, and one that asks OPA first where there is one. */
+async function startEnvoys(opaPort: number | null) {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
-  const manager = (route: EnvoyMessage): EnvoyMessage =>
+  const manager = (route: EnvoyMessage, filters: readonly EnvoyMessage[]): EnvoyMessage =>
     extension(
       'envoy.filters.network.http_connection_manager',
       'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
@@ -105,16 +126,42 @@ async function startEnvoys() {
           virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, ...route }] }],
         },
         http_filters: [
+          ...filters,
           extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router'),
         ],
       },
     );
-  const listener = (name: string, port: number, route: EnvoyMessage): EnvoyMessage => ({
+  const listener = (
+    name: string,
+    port: number,
+    route: EnvoyMessage,
+    filters: readonly EnvoyMessage[] = [],
+  ): EnvoyMessage => ({
     name,
     address: { socket_address: { address: '127.0.0.1', port_value: port } },
-    filter_chains: [{ filters: [manager(route)] }],
+    filter_chains: [{ filters: [manager(route, filters)] }],
   });
-  const [targetPort, alonePort] = [20_000 + (process.pid % 10_000), 30_000 + (process.pid % 10_000)];
+  const cluster = (name: string, port: number, more: EnvoyMessage = {}): EnvoyMessage => ({
+    name,
+    type: 'STATIC',
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: [
+            { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } },
+          ],
+        },
+      ],
+    },
+    ...more,
+  });
+  const [targetPort, alonePort, opaListenerPort] = [
+    20_000 + (process.pid % 5_000),
+    25_000 + (process.pid % 5_000),
+    30_000 + (process.pid % 5_000),
+  ];
+  const toTarget = { route: { cluster: 'target', timeout: duration(0) } };
   const config = {
     static_resources: {
       listeners: [
@@ -127,27 +174,12 @@ async function startEnvoys() {
             },
           ],
         }),
-        listener('alone', alonePort, { route: { cluster: 'target', timeout: duration(0) } }),
+        listener('alone', alonePort, toTarget),
+        ...(opaPort === null ? [] : [listener('opa', opaListenerPort, toTarget, [askingOpa])]),
       ],
       clusters: [
-        {
-          name: 'target',
-          type: 'STATIC',
-          load_assignment: {
-            cluster_name: 'target',
-            endpoints: [
-              {
-                lb_endpoints: [
-                  {
-                    endpoint: {
-                      address: { socket_address: { address: '127.0.0.1', port_value: targetPort } },
-                    },
-                  },
-                ],
-              },
-            ],
-          },
-        },
+        cluster('target', targetPort),
+        ...(opaPort === null ? [] : [cluster('opa', opaPort, overHttp2)]),
       ],
     },
   };
@@ -157,6 +189,7 @@ async function startEnvoys() {
   return {
     targetPort,
     alonePort,
+    opaListenerPort,
     async [Symbol.asyncDispose]() {
       envoy.process.kill('SIGTERM');
       await envoy.finished;
@@ -166,7 +199,11 @@ async function startEnvoys() {
 }
 
 async function measure(seconds: number, rounds: number): Promise<void> {
-  await using envoys = await startEnvoys();
+  await using stack = new AsyncDisposableStack();
+  const opa = await startOpa();
+  if ('fault' in opa) console.log(`Without OPA beside it: ${opa.fault}`);
+  else stack.use(opa);
+  await using envoys = await startEnvoys('fault' in opa ? null : opa.port);
   const options = {
     url: `http://127.0.0.1:${envoys.targetPort}`,
     listener: ['maxConnections: 1000', 'connectionsPerSecond: 10000'],
@@ -190,6 +227,9 @@ async function measure(seconds: number, rounds: number): Promise<void> {
     'Envoy alone': { port: envoys.alonePort, request: () => get('/users/7', null), pid: null },
     ext_authz: await through(plain),
     'ext_authz and masks': await through(masking),
+    ...('fault' in opa
+      ? {}
+      : { OPA: { port: envoys.opaListenerPort, request: () => get('/users/7', null), pid: opa.pid } }),
   };
   const seen = new Map<string, { perSecond: number; cpuUs: number }[]>(
     Object.keys(ways).map((name) => [name, []]),
@@ -204,13 +244,14 @@ async function measure(seconds: number, rounds: number): Promise<void> {
   }
   const median = (values: readonly number[]): number =>
     values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
-  const alone = median(seen.get('Envoy alone')?.map((each) => each.perSecond) ?? []);
+  const rateOf = (name: string): number => median(seen.get(name)?.map((each) => each.perSecond) ?? []);
   for (const [name, figures] of seen) {
-    const rate = median(figures.map((each) => each.perSecond));
     const cpuUs = median(figures.map((each) => each.cpuUs));
+    const [rate, alone, beside] = [rateOf(name), rateOf('Envoy alone'), rateOf('OPA')];
     console.log(
       `${name.padEnd(20)} ${rate.toFixed(0).padStart(7)} requests/s   ${(rate / alone).toFixed(2)} of Envoy alone` +
-        (cpuUs === 0 ? '' : `   ${cpuUs.toFixed(0)} us of the gateway process each`),
+        (beside === 0 ? '' : `   ${(rate / beside).toFixed(2)} of OPA`) +
+        (cpuUs === 0 ? '' : `   ${cpuUs.toFixed(0)} us of the process that is asked, each`),
     );
   }
 }
