@@ -28,6 +28,7 @@ export const answerFilters = (listener: ListenerName, { workers }: Workers): rea
       anyOf(isRead(readerOf(worker, 'answer')), allOf(isRead(readerOf(worker, 'streams')), isStream)),
       filter(listener, worker, answerAlone),
     ),
+    onlyIf(isRead(readerOf(worker, 'upload')), filter(listener, worker, fromItsHead)),
     onlyIf(isRead(readerOf(worker, 'both-ways')), filter(listener, worker, bothWays)),
   ]);
 
@@ -90,9 +91,11 @@ const answerAlone: EnvoyMessage = {
   response_trailer_mode: 'SEND',
 };
 
+/** The call begins with the head of the request, and whoever ends it ends the request. */
+const fromItsHead: EnvoyMessage = { ...answerAlone, request_header_mode: 'SEND' };
+
 const bothWays: EnvoyMessage = {
-  ...answerAlone,
-  request_header_mode: 'SEND',
+  ...fromItsHead,
   request_body_mode: 'FULL_DUPLEX_STREAMED',
   request_trailer_mode: 'SEND',
 };

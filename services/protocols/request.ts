@@ -53,9 +53,9 @@ export type AnswerNotes = Readonly<Record<string, string>>;
 
 /**
  * What of an exchange passes through this process before it goes on: nothing; the answer if it turns out to be a stream, so that it ends with its
- * session; the answer; or what both sides say.
+ * session; the answer; the answer of an upload, which can be ended before there is one; or what both sides say.
  */
-export type Reading = 'nothing' | 'streams' | 'answer' | 'both-ways';
+export type Reading = 'nothing' | 'streams' | 'answer' | 'upload' | 'both-ways';
 
 export type RequestAnswer =
   /** It goes to the target, with these headers taken off and then those set. */

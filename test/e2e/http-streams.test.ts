@@ -1,7 +1,9 @@
 /** Streams that nobody masks or records: they are counted, and end with their session, through a real Envoy. */
 import { once } from 'node:events';
+import { truncate, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { envoyBinary } from '../servers/envoy.ts';
 import { heard } from './heard.ts';
@@ -164,6 +166,25 @@ describe('a WebSocket', () => {
   });
 });
 
+test('a stream that nobody has announced is no idleness', async () => {
+  await gateway.replacePolicy(`${policy}    limits: {idle: 1s}\n`);
+  const { answer, at } = await stream('text/event-stream', { method: 'POST', body: '{}' });
+  const streaming = (await lastAction())?.['session'];
+  answering = (_, response) => response.end();
+  // Another address is another session.
+  const other = await gateway.curl(
+    ...['--interface', '127.0.0.2', '-H', `authorization: Bearer ${gateway.issuer.mint()}`],
+    gateway.url('/t/billing/x'),
+  );
+  expect(other.stderr).toBe('');
+  const quiet = (await lastAction())?.['session'];
+  expect(quiet).not.toBe(streaming);
+  while ((await gateway.trail('session-closed')).every((record) => record['session'] !== quiet));
+  at.end('data: x\n\n');
+  expect(await answer.text()).toBe('data: x\n\n');
+  await gateway.replacePolicy(policy);
+});
+
 test('an upload of a known length keeps it', async () => {
   let length: string | undefined;
   answering = (request, response) => {
@@ -172,7 +193,35 @@ test('an upload of a known length keeps it', async () => {
   };
   expect((await gateway.fetch('/upload/x', { method: 'PUT', body: 'hello' })).status).toBe(200);
   expect(length).toBe('5');
-  expect(await lastEnd()).toMatchObject({ result: 'forwarded' });
+  expect(await lastEnd()).toMatchObject({ result: 'completed' });
+});
+
+test('an upload of a known length ends with its session: 100 MB that curl sends slowly', async () => {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+  let got = 0;
+  answering = (request) => {
+    request.on('data', (chunk: Buffer) => {
+      got += chunk.length;
+      begin();
+    });
+    request.on('error', () => go());
+    request.on('close', () => go());
+  };
+  const file = join(gateway.folder, 'large');
+  await writeFile(file, '');
+  await truncate(file, 100_000_000);
+  const upload = gateway.curl(
+    ...['--limit-rate', '1M', '-T', file, '-w', '%{http_code} %{size_upload}'],
+    ...['-H', `authorization: Bearer ${gateway.issuer.mint()}`, gateway.url('/t/billing/upload/x')],
+  );
+  await begun;
+  await killLast();
+  await gone;
+  const { stdout } = await upload;
+  expect(got).toBeLessThan(50_000_000);
+  expect(Number(/ (\d+)$/.exec(stdout)?.[1])).toBeLessThan(50_000_000);
+  expect(await lastEnd()).toMatchObject({ result: 'cut-off', bytes: 0 });
 });
 
 test('an upload ends with its session before anything was answered', async () => {

@@ -95,6 +95,8 @@ export interface CheckpointSession {
   afterRecord(waiter: CommitWaiter): void;
   /** How an allowed or released action ended. */
   finished(action: ActionId, outcome: ActionOutcome): void;
+  /** Something goes on in it whose action is recorded as over. Until what is returned is called, once, the session is not idle. */
+  goesOn(): () => void;
   transcribe(entry: TranscriptEntry): void;
   readonly maxTranscribedResultBytes: number;
   /** The client has left or was sent away. Open holds are withdrawn. */

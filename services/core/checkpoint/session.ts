@@ -166,6 +166,14 @@ export class LiveSession implements CheckpointSession {
     if (outcome.maskedValues > 0) this.#parts.telemetry.valuesMasked(this.target, outcome.maskedValues);
   }
 
+  goesOn(): () => void {
+    this.#running += 1;
+    return () => {
+      this.#running -= 1;
+      this.#lastActiveMs = this.#parts.holds.clock.nowMs();
+    };
+  }
+
   transcribe(entry: TranscriptEntry): void {
     if (!this.#ended) this.#parts.transcript.append(entry);
   }

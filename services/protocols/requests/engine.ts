@@ -282,8 +282,8 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const brought = streams.expect({ request, target, intent, session, action, plan: policyPlan, ended });
       return { kind: 'pass', ...brought, reading: 'nothing', notes: this.#notes(session, action, request) };
     }
-    const isBothWays = hasNoEnd(request);
-    const isStream = isBothWays || this.#language.asksForStream(request, intent);
+    const passing = passingOf(request);
+    const isStream = passing !== 'whole' || this.#language.asksForStream(request, intent);
     const plan = policyPlan ?? (isStream ? countedAlone : null);
     if (plan === null) {
       ended({ result: 'forwarded', ...nothingSeen });
@@ -291,7 +291,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
       const answer = new Answer({
         ...{ plan, session, action, trace, startedAtMs, clock, log },
         unpackers: this.#unpackers,
-        isBothWays,
+        isBothWays: passing === 'both-ways',
         passesUnmasked: (type) => isOneOf(target.unmasked, type),
         refuse: (refusal) =>
           this.#language.refuse(refusal, { request, notes: this.#notes(session, action, request) }),
@@ -313,7 +313,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
         (name) => !setNames.has(name),
       ),
       set,
-      reading: isBothWays ? 'both-ways' : plan === null ? 'streams' : 'answer',
+      reading: passing !== 'whole' ? passing : plan === null ? 'streams' : 'answer',
       notes: this.#notes(session, action, request),
     };
   }
@@ -338,10 +338,17 @@ const partialNames = ({ headers }: RoutedRequest): readonly string[] => [
   ...new Set(headers.map(({ name }) => name).filter((name) => partial.has(name))),
 ];
 
-/** What its client sends has no end that is known. An upload that has one keeps its length, which passing by here would take off. */
-const hasNoEnd = ({ route, headers }: RoutedRequest): boolean =>
-  route.kind === 'upgrade' ||
-  (route.kind === 'streamed' && !headers.some(({ name }) => name === 'content-length'));
+/** How what the client sends goes on once its head has. An upload of a known length goes past this process, since passing by here would take the length off. */
+function passingOf({ route, headers }: RoutedRequest): 'whole' | 'upload' | 'both-ways' {
+  switch (route.kind) {
+    case 'whole':
+      return 'whole';
+    case 'upgrade':
+      return 'both-ways';
+    case 'streamed':
+      return headers.some(({ name }) => name === 'content-length') ? 'upload' : 'both-ways';
+  }
+}
 
 const recorded = ({ gate }: RequestSession): Promise<boolean> =>
   new Promise((resolve) => {

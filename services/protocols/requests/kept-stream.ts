@@ -8,6 +8,7 @@ const unchanged: HeaderChanges = { remove: [], set: [] };
 export class KeptStream implements AnswerReader {
   readonly #session: RequestSession;
   readonly #finished: (stream: KeptStream) => void;
+  readonly #over: () => void;
   #isOver = false;
   #cut: (() => void) | null = null;
   readonly #sessionClosed = (): void => this.#cut?.();
@@ -15,6 +16,7 @@ export class KeptStream implements AnswerReader {
   constructor(session: RequestSession, finished: (stream: KeptStream) => void) {
     this.#session = session;
     this.#finished = finished;
+    this.#over = session.gate.goesOn();
     session.enter();
     session.onClosed(this.#sessionClosed);
   }
@@ -44,6 +46,7 @@ export class KeptStream implements AnswerReader {
     this.#isOver = true;
     this.#session.offClosed(this.#sessionClosed);
     this.#session.leave();
+    this.#over();
     this.#finished(this);
   }
 

@@ -189,6 +189,18 @@ test('a session is idle only while nothing of it runs', async () => {
   expect(gateway.ends).toEqual([{ reason: 'limit-exceeded', message: expect.stringContaining('idle') }]);
 });
 
+test('what goes on although its action is over keeps it from being idle', async () => {
+  await using gateway = await TestGateway.start(policy({ limits: 'idle: 10s' }));
+  const over = gateway.session().goesOn();
+  gateway.clock.advance(600_000);
+  expect(gateway.ends).toEqual([]);
+  over();
+  gateway.clock.advance(10_000);
+  expect(gateway.ends).toEqual([]);
+  gateway.clock.advance(1000);
+  expect(gateway.ends).toHaveLength(1);
+});
+
 test('what is refused does not count as running', async () => {
   await using gateway = await TestGateway.start(policy({ limits: 'idle: 10s' }));
   gateway.session().submit(actionOf('DROP TABLE app.users', ['drop app.users']), null);
