@@ -18,6 +18,7 @@ const reasonTexts: Readonly<Record<OpaqueReason, string>> = {
   'dynamic-sql': 'it calls a function that runs SQL handed to it as text, or reads the table that it is told',
   'security-definer': 'it calls a function that runs with the rights of its owner',
   'untrusted-language': 'it calls a function in a language that can do whatever the server can',
+  'unseen-cascade': 'what goes along with it could not be found out',
   'rewrite-rule': 'a rewrite rule makes something else of it',
   'unknown-statement': 'this version of the gateway does not know such statements',
 };

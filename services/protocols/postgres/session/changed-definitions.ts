@@ -67,9 +67,13 @@ function concernThemselves(statements: readonly StatementFacts[]): boolean {
 /** Verbs that neither read nor run what a name stands for. */
 const aboutDefinitions: ReadonlySet<string> = new Set(['comment', 'grant', 'revoke']);
 
-/** What the catalog does not know may be what was made. To change a definition twice is no use of it. */
-function uses({ effects, opaque, touched }: StatementFacts, names: Names): boolean {
+/**
+ * What the catalog does not know may be what was made. To change a definition twice is no use of it, but what was changed may hang on what is
+ * dropped with CASCADE.
+ */
+function uses({ effects, opaque, touched, cascades }: StatementFacts, names: Names): boolean {
   if (names !== 'any' && names.size === 0) return false;
+  if (cascades.length > 0) return true;
   if (opaque.some((reason) => isUnknownName(reason))) return true;
   if (effects.every((effect) => changes(effect) || aboutDefinitions.has(effect.verb))) return false;
   if (names === 'any') return effects.some((effect) => effect.relation !== null || effect.function !== null);
@@ -118,8 +122,8 @@ function changes({ verb, objectKind }: PostgresEffect): boolean {
 
 const functionKinds: ReadonlySet<string> = new Set(['function', 'procedure', 'aggregate', 'routine']);
 
-/** `function app.f`: the resource is the kind and the name. */
+/** `function app.f`: the resource is the kind and the name, and its arguments where it went by CASCADE. */
 const functionName = ({ resource, objectKind }: PostgresEffect): string | null =>
-  objectKind !== null && functionKinds.has(objectKind) ? resource : null;
+  objectKind !== null && functionKinds.has(objectKind) ? resource.replace(/\(.*/s, '') : null;
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);

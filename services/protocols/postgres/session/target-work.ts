@@ -12,6 +12,7 @@ import type { Analysis, OpaqueReason, StatementFacts } from '../sql/analysis.ts'
 import { CatalogCache } from '../sql/catalog-cache.ts';
 import type { LargeTexts } from '../sql/large-texts.ts';
 import type { PostgresTarget } from '../target.ts';
+import { Cascades } from './cascades.ts';
 import { CatalogConnection } from './catalog-connection.ts';
 import { minRecheckMs } from './limits.ts';
 import { RowEstimates } from './row-estimates.ts';
@@ -36,6 +37,9 @@ const unknowns: ReadonlySet<string> = new Set<OpaqueReason>([
   'unknown-operator',
 ]);
 
+const cascades = ({ statements }: Analysis): boolean =>
+  statements.some((statement) => statement.cascades.length > 0);
+
 /** What all sessions on one target share: its catalog, kept fresh, and what is made of it. */
 export class TargetWork {
   readonly masking: Masking;
@@ -45,6 +49,7 @@ export class TargetWork {
   readonly #catalogs: CatalogCache;
   readonly #analyser: Analyser;
   readonly #estimates: RowEstimates;
+  readonly #cascades: Cascades;
   /** When an unknown name last made us ask the target. */
   #askedAtMs = Number.NEGATIVE_INFINITY;
   /** The check that runs, and the one that begins when it has ended. */
@@ -62,6 +67,7 @@ export class TargetWork {
     const searchPath = [...target.searchPath, 'pg_temp'];
     this.#analyser = createAnalyser({ target: name, catalogs, searchPath, largeTexts });
     this.#estimates = new RowEstimates(name, target, parts.clock, parts.log);
+    this.#cascades = new Cascades({ ...parts, catalog: () => catalogs.current });
     this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
     this.rings = new Rings({ ...parts, catalog: () => catalogs.current });
     this.#timer = this.#checkLater();
@@ -86,7 +92,11 @@ export class TargetWork {
   analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
     if (this.#behind !== null) return this.#behind.then(() => this.analyse(text, session));
     const analysis = this.#analyser.analyse(text, session);
-    if (analysis instanceof Promise) return analysis;
+    if (analysis instanceof Promise) {
+      return analysis.then((known) => (cascades(known) ? this.analyseFresh(text, session) : known));
+    }
+    // What hangs on an object is asked for by its number, which must be today's.
+    if (cascades(analysis)) return this.analyseFresh(text, session);
     if (
       analysis.intent.opaque.length === 0 ||
       !analysis.intent.opaque.some((reason) => unknowns.has(reason))
@@ -104,7 +114,7 @@ export class TargetWork {
   /** After the catalog was asked whether it changed. */
   async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
     await this.refresh();
-    return this.#analyser.analyse(text, session);
+    return this.#cascades.complete(await this.#analyser.analyse(text, session));
   }
 
   /** How many rows the statements are about, as PostgreSQL thinks: for approvers. Answers soon, and never rejects. */
@@ -160,6 +170,7 @@ export class TargetWork {
   async close(): Promise<void> {
     this.#timer.cancel();
     await this.#connection.close();
+    await this.#cascades.close();
   }
 
   #checkLater(): Timer {

@@ -56,6 +56,8 @@ export const opaqueReasons = [
   'security-definer',
   /** A function that is called is written in a language that can do whatever the server's own user can. */
   'untrusted-language',
+  /** What goes along with a DROP ... CASCADE could not be found out. */
+  'unseen-cascade',
   /** A rewrite rule on the relation does something else than the statement says. */
   'rewrite-rule',
   /** A statement of a kind that this version of the gateway does not know. */
@@ -164,6 +166,36 @@ export interface CopyOut {
   readonly header: boolean;
 }
 
+/** An object that a statement takes away, or hands to another owner, along with what hangs on it, which only the target knows (session/cascades.ts). */
+export type CascadeRoot =
+  /** pg_class (a column of it where `part` is not 0), pg_type or pg_proc. */
+  | {
+      readonly kind: 'object';
+      readonly catalog: 'pg_class' | 'pg_type' | 'pg_proc';
+      readonly oid: number;
+      readonly part: number;
+    }
+  | {
+      readonly kind: 'named';
+      readonly catalog: NamedCatalog;
+      readonly name: string;
+    }
+  | { readonly kind: 'constraint'; readonly relation: number; readonly name: string }
+  /** All that a role owns. */
+  | { readonly kind: 'owned' | 'reassigned'; readonly role: string }
+  /** Of a kind that the gateway does not ask for. */
+  | { readonly kind: 'unseen' };
+
+/** Of these, names alone tell which one is meant; of types and functions, which the catalog does not know yet, all that are called so. */
+export type NamedCatalog =
+  | 'pg_type'
+  | 'pg_proc'
+  | 'pg_namespace'
+  | 'pg_extension'
+  | 'pg_language'
+  | 'pg_foreign_server'
+  | 'pg_foreign_data_wrapper';
+
 /** One statement of the text. */
 export interface StatementFacts {
   /** The statement's own text, cut out of the whole; of texts that share these facts (shape.ts), that of the first. */
@@ -176,6 +208,7 @@ export interface StatementFacts {
   readonly through: readonly { readonly relation: string; readonly view: string }[];
   /** What it sets off by itself, a sentence each: triggers, rules, cascades. Their effects are among its effects. */
   readonly consequences: readonly string[];
+  readonly cascades: readonly CascadeRoot[];
   /** Planning it may run somebody's code already: the planner calls functions to see what they give. */
   readonly plansWithCode: boolean;
   /**

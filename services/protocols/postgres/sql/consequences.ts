@@ -46,3 +46,6 @@ export const cascadedTruncateText = (key: ForeignKey, of: Relation): string =>
 
 export const partitionsText = (relation: Relation, count: number): string =>
   `rows of ${nameOf(relation)} lie in ${count} partition${count === 1 ? '' : 's'}`;
+
+/** As cascades.ts says it of what the target has told. */
+export const droppedText = (relation: Relation): string => `drops ${relation.kind} ${nameOf(relation)}`;

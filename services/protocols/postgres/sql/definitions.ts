@@ -14,6 +14,7 @@ import type {
   ViewStmt,
 } from 'libpg-query';
 import type { Verb } from './analysis.ts';
+import { noteDropCascade } from './cascade-roots.ts';
 import type { Relation } from './catalog.ts';
 import { type Context, creationSchema, findRelation, unknownRelationName } from './context.ts';
 import { evaluateParts } from './expressions.ts';
@@ -255,7 +256,10 @@ export const rangeOf = (parts: readonly string[]): RangeVar => {
 
 export function drop(statement: DropStmt, { context }: Frame): Told {
   const kind = kindText(statement.removeType);
-  for (const node of listOf(statement.objects)) noteNamed('drop', kind, node, context);
+  for (const node of listOf(statement.objects)) {
+    noteNamed('drop', kind, node, context);
+    noteDropCascade(kind, node, statement.behavior === 'DROP_CASCADE', context);
+  }
   return { command: `DROP ${kind.toUpperCase()}` };
 }
 

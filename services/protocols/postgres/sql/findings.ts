@@ -1,4 +1,5 @@
 import type {
+  CascadeRoot,
   ColumnRef,
   Guess,
   OpaqueReason,
@@ -42,6 +43,7 @@ export class Findings {
   readonly #versions = new Set<string>();
   readonly #touched = new Set<Relation>();
   readonly #consequences = new Set<string>();
+  readonly #cascades: CascadeRoot[] = [];
   readonly #functions = new Set<CatalogFunction>();
   readonly #through = new Map<string, StatementFacts['through'][number]>();
 
@@ -52,6 +54,15 @@ export class Findings {
   /** A sentence on what the statement sets off by itself. */
   consequence(text: string): void {
     this.#consequences.add(text);
+  }
+
+  /** The statement takes this along with what hangs on it. */
+  cascade(root: CascadeRoot): void {
+    this.#cascades.push(root);
+  }
+
+  cascades(): readonly CascadeRoot[] {
+    return this.#cascades;
   }
 
   /** The statement depends on what this relation is. */

@@ -81,3 +81,9 @@ export const maxInheritanceChildren = 100;
 
 /** OIDs below it are PostgreSQL's own (FirstNormalObjectId): what they stand for nobody has added. */
 export const firstOwnOid = 16_384;
+
+/** What goes along with one statement: a schema of a large application has some thousand objects. Over it nobody would read the list. */
+export const maxCascadedObjects = 10_000;
+
+/** Of these, as many are told to approvers one by one. */
+export const maxCascadesTold = 200;

@@ -1,6 +1,7 @@
 /** Every statement of PostgreSQL's grammar -> what it does. A kind that stands here as `null` never comes from a client. */
 import type { Node } from 'libpg-query';
 import type { StatementFacts, Verb } from './analysis.ts';
+import { noteAlterCascades, noteOwnedCascades } from './cascade-roots.ts';
 import type { Context } from './context.ts';
 import { copy } from './copy.ts';
 import {
@@ -30,6 +31,7 @@ import { noteBody } from './function-bodies.ts';
 import { cluster, noteRewrite, refreshView, reindex, vacuum } from './maintenance.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
+import { inheritingFrom } from './relation-fields.ts';
 import { emptyScope, type Scope } from './scope.ts';
 import {
   call,
@@ -126,7 +128,10 @@ export const handlers: Handlers = {
   RuleStmt: createRule,
   AlterTableStmt: (body, { context }) => {
     const kind = kindText(body.objtype);
-    noteRelation('alter', kind, body.relation, context);
+    const relation = noteRelation('alter', kind, body.relation, context);
+    if (relation !== null && body.relation?.inh === true) {
+      for (const heir of inheritingFrom(relation)) context.findings.define('alter', kind, heir.text, heir);
+    }
     for (const node of listOf(body.cmds)) {
       if (!('AlterTableCmd' in node)) continue;
       // ATTACH PARTITION, INHERIT: the other table becomes part of this one, or stops being it.
@@ -136,6 +141,7 @@ export const handlers: Handlers = {
         noteRelation('alter', kind, def.PartitionCmd.name, context);
       if (def !== undefined && 'RangeVar' in def) noteRelation('alter', kind, def.RangeVar, context);
     }
+    noteAlterCascades(body, context);
     exposeMoved(body, context);
     noteTableParts(body.cmds, body.relation ?? null, context);
     return { command: `ALTER ${kind.toUpperCase()}` };
@@ -341,13 +347,16 @@ export const handlers: Handlers = {
     if (body.action !== undefined) grant(body.action, frame);
     return { command: 'ALTER DEFAULT PRIVILEGES' };
   },
-  DropOwnedStmt: define('drop', 'all objects', 'DROP OWNED', (body) => `owned by ${namesOf(body.roles)}`),
-  ReassignOwnedStmt: define(
-    'alter',
-    'all objects',
-    'REASSIGN OWNED',
-    (body) => `owned by ${namesOf(body.roles)}`,
-  ),
+  DropOwnedStmt: (body, { context }) => {
+    noteObject('drop', 'all objects', `owned by ${namesOf(body.roles)}`, context);
+    noteOwnedCascades('owned', body.roles, context);
+    return { command: 'DROP OWNED' };
+  },
+  ReassignOwnedStmt: (body, { context }) => {
+    noteObject('alter', 'all objects', `owned by ${namesOf(body.roles)}`, context);
+    noteOwnedCascades('reassigned', body.roles, context);
+    return { command: 'REASSIGN OWNED' };
+  },
 
   CreatedbStmt: define('create', 'database', 'CREATE DATABASE', (body) => body.dbname ?? ''),
   AlterDatabaseStmt: define('alter', 'database', 'ALTER DATABASE', (body) => body.dbname ?? ''),
@@ -527,6 +536,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     versions: body?.versions ?? findings.versions(),
     through: body?.through ?? findings.through(),
     consequences: body?.consequences ?? findings.consequences(),
+    cascades: findings.cascades(),
     plansWithCode: body?.plansWithCode ?? findings.plansWithCode,
     outputs,
     touched: body?.touched ?? findings.touched(),
