@@ -110,8 +110,12 @@ const route = (
     timeout: duration(0),
     ...(target.protocol === 'kubernetes' ? quietForHours : {}),
   },
-  // A session of the target's own would be the gateway's, and no client's to hold.
-  response_headers_to_remove: ['set-cookie', 'set-cookie2'],
+  // A session of the target's own would be the gateway's, and no client's to hold. The last one would have shared caches pass over what follows.
+  response_headers_to_remove: ['set-cookie', 'set-cookie2', 'cdn-cache-control'],
+  // What one principal may see, a cache that many share must not give to others (RFC 9111 section 3), though the target calls it public.
+  response_headers_to_add: [
+    { header: { key: 'cache-control', value: 'private' }, append_action: 'APPEND_IF_EXISTS_OR_ADD' },
+  ],
   typed_per_filter_config: {
     'envoy.filters.http.ext_authz': routeCheck(target, prefix, kind, bodySettings(target, kind)),
   },

@@ -109,6 +109,8 @@ export interface AnswerReader {
   head(head: AnswerHead): AnswerVerdict;
   /** What of the body goes on now; null when nothing of it may, any more. An empty chunk may be the last. */
   body(chunk: Buffer, isLast: boolean): Buffer | null;
+  /** What is said in its place where nothing of it has gone on yet, once `body` or `packedBody` has given null. */
+  inPlace(): OwnAnswer;
   /** The same in parts, of which the next is made when the one before was taken. */
   packedBody(chunk: Buffer, isLast: boolean): AsyncIterable<Buffer | null>;
   /** Behind the body's last chunk. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await envoyBinary();
   gateway = await HttpGateway.start({
     policy: rules + masks,
-    target: ["unmasked: ['image/*']"],
+    target: ["unmasked: ['image/*', text/markdown]"],
     config: ['console: {operators: [{groups: [sre]}], auditors: [{groups: [oncall]}]}'],
   });
 }, 600_000);
@@ -175,6 +175,66 @@ describe('answers without anything to mask', () => {
   });
 });
 
+describe('where fields are masked, an answer in another form than JSON, which clients choose,', () => {
+  const record = 'ssn 123-45-6789 of ada@example.com';
+  test.each<[string, string]>([
+    ['text/csv', record],
+    ['text/plain', record],
+    ['text/html; charset=utf-8', `<pre>${record}</pre>`],
+    ['application/xml', `<ssn>${record}</ssn>`],
+    ['application/yaml', `ssn: ${record}`],
+    ['application/javascript', `callback(${JSON.stringify(user)})`],
+    ['application/json', `callback(${JSON.stringify(user)})`],
+    ['application/json', '{"ssn":NaN}'],
+    ['application/connect+json', `\0\0\0\0\x20${JSON.stringify(user)}`],
+    ['application/grpc-web+proto', record],
+  ])('is refused: %s', async (type, body) => {
+    gateway.target.answer = answering(type, body);
+    const answer = await gateway.fetch('/users/7');
+    expect(answer.status).toBe(502);
+    const said = await answer.text();
+    expect(JSON.parse(said)).toMatchObject({ code: 'unreadable-answer' });
+    expect(said).not.toMatch(/123-45|ada@/);
+  });
+
+  test.each<[string, number, string, string]>([
+    ['what the target may send unmasked', 200, 'text/markdown', 'ssn 123-45-6789 of [masked]'],
+    ['an error', 404, 'text/plain', 'ssn 123-45-6789 of [masked]'],
+    ['a redirect', 302, 'text/html', 'ssn 123-45-6789 of [masked]'],
+  ])('is searched by detectors when it is %s', async (_, status, type, shown) => {
+    gateway.target.answer = answering(type, record, { location: '/x' }, status);
+    const answer = await gateway.fetch('/users/7', { redirect: 'manual' });
+    expect([answer.status, await answer.text()]).toEqual([status, shown]);
+  });
+
+  test('is shown when it is empty, or JSON after all', async () => {
+    gateway.target.answer = answering('text/plain', '');
+    expect([(await gateway.fetch('/x')).status, await (await gateway.fetch('/x')).text()]).toEqual([200, '']);
+    gateway.target.answer = answering('text/html', JSON.stringify(user));
+    expect(await (await gateway.fetch('/x')).json()).toEqual(maskedUser);
+  });
+});
+
+test('text in UTF-16, which no detector reads, is refused', async () => {
+  await gateway.replacePolicy(`${rules}    masks: [{detect: [email], with: redact}]\n`);
+  gateway.target.answer = answering('text/plain', Buffer.from('\ufeffada@example.com', 'utf16le'));
+  expect((await gateway.fetch('/x')).status).toBe(502);
+  gateway.target.answer = answering('text/csv', 'ada@example.com');
+  expect(await (await gateway.fetch('/x')).text()).toBe('[masked]');
+  await gateway.replacePolicy(rules + masks);
+});
+
+test('what a target calls public is for no cache that many share', async () => {
+  const caching = { 'cache-control': 'public, max-age=600', 'cdn-cache-control': 'max-age=600' };
+  for (const policy of [rules, rules + masks]) {
+    await gateway.replacePolicy(policy);
+    gateway.target.answer = answering(json, '{}', caching);
+    const { headers } = await gateway.fetch('/x');
+    expect(headers.get('cache-control')?.split(/, ?/)).toEqual(['public', 'max-age=600', 'private']);
+    expect(headers.get('cdn-cache-control')).toBe(null);
+  }
+});
+
 /** An answer that the test writes as it goes along. */
 async function stream(
   type: string,
@@ -219,9 +279,8 @@ describe('a stream', () => {
     at.write('data: x\n\n');
     await reader?.read();
     const closed = once(at, 'close');
-    for (const { id } of await gateway.sessions()) {
-      await gateway.cli(['sessions', 'kill', id, '--reason', 'enough'], 'sam', ['sre']);
-    }
+    const session = String((await gateway.trail('action')).at(-1)?.['session']);
+    await gateway.cli(['sessions', 'kill', session, '--reason', 'enough'], 'sam', ['sre']);
     await expect(reader?.read()).rejects.toThrow();
     await closed;
     expect(await lastEnd()).toMatchObject({ result: 'cut-off', bytes: 9 });
@@ -320,7 +379,7 @@ test('masks that a new policy brings are on the next answer, and those that it t
   expect(await (await gateway.fetch('/users/7')).json()).toEqual(maskedUser);
   await gateway.replacePolicy(`${rules}    limits: {bytes: 50}\n`);
   const cut = await gateway.fetch('/users/7');
-  expect([cut.status, await codeOf(cut)]).toEqual([503, 'envoy']);
+  expect([cut.status, await codeOf(cut)]).toEqual([429, 'limit-exceeded']);
   const length = { 'content-length': String(JSON.stringify(user).length) };
   gateway.target.answer = answering(json, JSON.stringify(user), length);
   const tooLong = await gateway.fetch('/users/7');

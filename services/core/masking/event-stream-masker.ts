@@ -4,15 +4,17 @@ import { code } from './detect/bytes.ts';
 import { MaskingError } from './errors.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { type JsonPlan, maskedText } from './json-masker.ts';
+import { documentStart } from './json-tokens.ts';
 import { maxHeldBytes } from './limits.ts';
 
 const lineFeed = code('\n');
 const carriageReturn = code('\r');
 const dataField = /^data(?:: ?|$)/;
+const byteOrderMark = '\ufeff';
 
 /**
  * Server-sent events (HTML standard, section 9.2). An event is kept back until it is whole. Its data, of all its lines together, is masked as
- * JSON where it is JSON, else as text; its other lines and comments as text.
+ * JSON where it is JSON, else as text; and so is what stands in each of its other lines and comments.
  */
 export class EventStreamMasker implements BodyMasker {
   count = 0;
@@ -20,6 +22,7 @@ export class EventStreamMasker implements BodyMasker {
   readonly #held = new HeldBytes();
   /** Of what is held, how far the end of the event was looked for. */
   #searched = 0;
+  #isFirst = true;
 
   constructor(plan: JsonPlan) {
     this.#plan = plan;
@@ -50,17 +53,21 @@ export class EventStreamMasker implements BodyMasker {
     if (bytes.length > maxHeldBytes) throw unreadable(`an event is longer than ${maxHeldBytes} bytes`);
     if (!isUtf8(bytes)) throw unreadable('an event is not UTF-8');
     const before = this.count;
-    const lines = bytes.toString().split(/\r\n|\n|\r/);
+    const text = bytes.toString();
+    // A mark at the beginning of the stream belongs to no line (section 9.2.5).
+    const mark = this.#isFirst && text.startsWith(byteOrderMark) ? byteOrderMark : '';
+    this.#isFirst &&= bytes.length === 0;
+    const lines = text.slice(mark.length).split(/\r\n|\n|\r/);
     const data = lines.filter((line) => dataField.test(line)).map((line) => line.replace(dataField, ''));
     const shownData = data.length === 0 ? '' : this.#data(data.join('\n'));
     let isShown = false;
     const shown = lines.flatMap((line) => {
-      if (!dataField.test(line)) return [this.#text(line)];
+      if (!dataField.test(line)) return [this.#other(line)];
       if (isShown) return [];
       isShown = true;
       return shownData.split(/\r\n|\n|\r/).map((each) => `data: ${each}`);
     });
-    return this.count === before ? bytes : Buffer.from(shown.join('\n'));
+    return this.count === before ? bytes : Buffer.from(mark + shown.join('\n'));
   }
 
   #data(text: string): string {
@@ -71,9 +78,16 @@ export class EventStreamMasker implements BodyMasker {
     return masked.text ?? 'null';
   }
 
-  #text(line: string): string {
-    const scanned = this.#plan.scanner?.scan(Buffer.from(line), 'text') ?? null;
-    if (scanned === null) return line;
+  /** A comment, or a field of another name. */
+  #other(line: string): string {
+    const value = line.replace(/^[^:{["]*: ?/, '');
+    if (!documentStart.test(value)) return this.#text(line);
+    return this.#text(line.slice(0, line.length - value.length)) + this.#data(value);
+  }
+
+  #text(text: string): string {
+    const scanned = this.#plan.scanner?.scan(Buffer.from(text), 'text') ?? null;
+    if (scanned === null) return text;
     this.count += scanned.count;
     return scanned.value?.toString() ?? '';
   }

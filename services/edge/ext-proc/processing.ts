@@ -51,6 +51,8 @@ class AnswerCall {
   #reader: AnswerReader | null = null;
   /** `passed`: Envoy's own answer. `over`: nothing more is said. */
   #state: 'head' | 'read' | 'passed' | 'over' = 'head';
+  /** What becomes of the answer's head. It waits for what of the body came with it, in whose place something else may be said as long as it has not gone. */
+  #pendingHead: ProcessingResponse | null = null;
   #isPacked = false;
   /** What has come is not through yet: nothing more is taken. */
   #isUnpacking = false;
@@ -140,7 +142,16 @@ class AnswerCall {
     }
     this.#state = 'read';
     this.#isPacked = verdict.isPacked;
-    this.#send(headChanged(verdict));
+    this.#pendingHead = headChanged(verdict);
+    setImmediate(() => {
+      if (!this.#isUnpacking) this.#sendHead();
+    });
+  }
+
+  #sendHead(): void {
+    const head = this.#pendingHead;
+    this.#pendingHead = null;
+    if (head !== null) this.#send(head);
   }
 
   #read(request: AnswerPart, reader: AnswerReader): void {
@@ -150,15 +161,25 @@ class AnswerCall {
     if (this.#isPacked) return this.#startUnpacking(request, reader);
     if (request.kind === 'body') {
       const shown = reader.body(request.body, request.isLast);
-      if (shown === null) return this.#fail('it is cut');
+      if (shown === null) return this.#cut(reader);
+      this.#sendHead();
       if (shown.length > 0 || request.isLast) this.#send(bodyPart(shown, request.isLast));
     } else {
       // Envoy has not said which chunk was the last.
       const shown = reader.body(nothing, true);
-      if (shown === null) return this.#fail('it is cut');
+      if (shown === null) return this.#cut(reader);
+      this.#sendHead();
       if (shown.length > 0) this.#send(bodyPart(shown, false));
       this.#send(trailersChanged(reader.trailers(request.headers)));
     }
+  }
+
+  #cut(reader: AnswerReader): void {
+    if (this.#pendingHead === null) return this.#fail('it is cut');
+    this.#pendingHead = null;
+    const answer = reader.inPlace();
+    this.#send(ownAnswer(answer, insideStatusOf(answer.status)));
+    this.#end();
   }
 
   #startUnpacking(request: BodyOrTrailers, reader: AnswerReader): void {
@@ -181,10 +202,12 @@ class AnswerCall {
     const isLast = request.kind === 'trailers' || request.isLast;
     for await (const shown of reader.packedBody(request.kind === 'body' ? request.body : nothing, isLast)) {
       if (this.#isOver()) return;
-      if (shown === null) return this.#fail('it is cut');
+      if (shown === null) return this.#cut(reader);
+      this.#sendHead();
       if (shown.length > 0 && !this.#call.write(bodyPart(shown, false))) await this.#drained();
     }
     if (this.#isOver()) return;
+    this.#sendHead();
     if (request.kind === 'trailers') this.#send(trailersChanged(reader.trailers(request.headers)));
     else if (isLast) this.#send(bodyPart(nothing, true));
   }
@@ -226,6 +249,7 @@ class AnswerCall {
 
   #over(): void {
     this.#state = 'over';
+    this.#pendingHead = null;
     this.#onDrained?.();
     this.#reader?.closed();
   }

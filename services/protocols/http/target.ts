@@ -109,7 +109,9 @@ export const httpTargetSchema = (parts: ConfigParts): z.ZodType<RequestTarget> =
         .array(mediaType)
         .max(maxUnmaskedTypes)
         .default([])
-        .describe('Types of answers, such as image/*, that pass where masks are in force, unread'),
+        .describe(
+          'Types of answers, such as image/* or text/html, that pass where masks are in force although no field can be masked in them',
+        ),
     })
     .refine(({ url, tls }) => tls === undefined || !url.startsWith('http:'), {
       path: ['tls'],

@@ -69,6 +69,8 @@ function masksOf({ masks: written }: Obligations, group: string, type: string, k
     paths: compilePaths(rules.length === 0 ? [] : [...copies, ...rules]),
     scanner: detecting.length === 0 ? null : new ValueScanner(detecting, key),
     hasFields: rules.length > 0,
+    // The API server is asked for JSON alone (headers.ts): its texts are logs.
+    refusesText: false,
     headers: new Map(),
   };
 }

@@ -1,5 +1,6 @@
 /** By which masker an answer's body is read: what its Content-Type says it is. */
 import type { BodyMasker } from '../../core/masking/body-masker.ts';
+import { MaskingError } from '../../core/masking/errors.ts';
 import { EventStreamMasker } from '../../core/masking/event-stream-masker.ts';
 import { FormMasker } from '../../core/masking/form-masker.ts';
 import { HeldBytes } from '../../core/masking/held-bytes.ts';
@@ -15,6 +16,8 @@ const forms: readonly (readonly [RegExp, BodyForm])[] = [
     /^(?:application|text)\/(?:json|x-ndjson|ndjson|jsonl|x-jsonlines|json-lines|json-seq|x-json-stream|stream\+json)$/,
     'json',
   ],
+  // Messages of gRPC and of streams of Connect have a prefix of five bytes, whatever they are made of.
+  [/^application\/(?:grpc|grpc-web|grpc-web-text|connect)\+json$/, 'other'],
   [/^[a-z]+\/[a-z0-9.+_-]+\+json(?:-seq)?$/, 'json'],
   [/^text\/event-stream$/, 'events'],
   [/^application\/x-www-form-urlencoded$/, 'form'],
@@ -26,14 +29,25 @@ const forms: readonly (readonly [RegExp, BodyForm])[] = [
   [/^[a-z]+\/[a-z0-9.+_-]+\+(?:xml|yaml)$/, 'text'],
 ];
 
+const nothing = Buffer.alloc(0);
+const isBlank = /^[\s\ufeff]*$/;
+
 const utf8 = new Set(['utf-8', 'utf8', 'us-ascii']);
 /** In which a byte below 0x80 is ASCII: detectors look for nothing else. */
 const likeAscii = new Set([...utf8, 'iso-8859-1', 'windows-1252']);
 
-/** The masker; or why there is none, for the client to read. */
+/** Some servers call JSON so; all else that is called a text is none. */
+const mayBeJson = /^text\/(?:plain|html)$/;
+
+/**
+ * The masker; or why there is none, for the client to read.
+ *
+ * @param textMayShow whether text may be shown although fields are masked, which are not found in it
+ */
 export function bodyMasker(
   contentType: string | null,
   masks: AnswerMasks,
+  textMayShow: boolean,
 ): BodyMasker | { readonly fault: string } {
   if (contentType === null) return { fault: 'it does not say of which type it is' };
   const { type = '' } = /^\s*(?<type>[^;\s]*)/.exec(contentType.toLowerCase())?.groups ?? {};
@@ -50,10 +64,12 @@ export function bodyMasker(
       return new EventStreamMasker(masks);
     case 'form':
       return new FormMasker(masks);
-    case 'text':
-      return masks.scanner === null
+    case 'text': {
+      const isRefused = masks.refusesText && !textMayShow;
+      return masks.scanner === null || (isRefused && !mayBeJson.test(type))
         ? { fault: `it is ${type}, and fields are masked in JSON only` }
-        : new TextOrJson(masks, new TextMasker(masks.scanner));
+        : new TextOrJson(masks, new TextMasker(masks.scanner), isRefused);
+    }
     case 'other':
       return { fault: `nothing can be masked in ${type === '' ? 'a body without a type' : type}` };
   }
@@ -63,17 +79,22 @@ export function bodyMasker(
 const documentStart = /^[\s\ufeff]*(?:\{|\[\s*[{[])/;
 /** What may still become one. */
 const nothingYet = /^[\s\ufeff]*\[?\s*$/;
+/** By which readers know UTF-16, whatever the type says: detectors would find nothing in it. */
+const isUtf16 = (begun: Buffer): boolean =>
+  begun.length >= 2 && [0xfeff, 0xfffe].includes(begun.readUInt16BE());
 
 /** A text that begins as JSON with fields does is JSON, whatever its type says: some servers call all text/plain or text/html. */
 class TextOrJson implements BodyMasker {
   readonly #masks: AnswerMasks;
+  readonly #onlyJson: boolean;
   readonly #held = new HeldBytes();
   #masker: BodyMasker;
   #begun = false;
 
-  constructor(masks: AnswerMasks, text: BodyMasker) {
+  constructor(masks: AnswerMasks, text: BodyMasker, onlyJson: boolean) {
     this.#masks = masks;
     this.#masker = text;
+    this.#onlyJson = onlyJson;
   }
 
   get count(): number {
@@ -84,20 +105,26 @@ class TextOrJson implements BodyMasker {
     if (this.#begun) return this.#masker.write(chunk);
     this.#held.append(chunk);
     const begun = this.#held.take();
-    const text = begun.toString();
-    if (this.#masks.hasFields && begun.length < maxUndecidedBytes && nothingYet.test(text)) {
+    const isUndecided = begun.length < 2 || (this.#masks.hasFields && nothingYet.test(begun.toString()));
+    if (isUndecided && begun.length < maxUndecidedBytes) {
       this.#held.append(begun);
-      return Buffer.alloc(0);
+      return nothing;
     }
-    this.#begun = true;
-    if (this.#masks.hasFields && documentStart.test(text)) this.#masker = new JsonMasker(this.#masks);
-    return this.#masker.write(begun);
+    return this.#begin(begun);
   }
 
   end(): Buffer {
-    return Buffer.concat([
-      this.#begun ? Buffer.alloc(0) : this.#masker.write(this.#held.take()),
-      this.#masker.end(),
-    ]);
+    return Buffer.concat([this.#begun ? nothing : this.#begin(this.#held.take()), this.#masker.end()]);
+  }
+
+  #begin(begun: Buffer): Buffer {
+    this.#begun = true;
+    if (isUtf16(begun)) throw new MaskingError('unreadable', 'This text is in UTF-16.');
+    const text = begun.toString();
+    if (this.#masks.hasFields && documentStart.test(text)) this.#masker = new JsonMasker(this.#masks);
+    else if (this.#onlyJson && !isBlank.test(text)) {
+      throw new MaskingError('unreadable', 'This is text, and fields are masked in JSON only.');
+    }
+    return this.#masker.write(begun);
   }
 }

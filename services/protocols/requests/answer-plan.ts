@@ -21,6 +21,8 @@ export const countedAlone: AnswerPlan = { masks: null, maxBytes: null, isRecorde
 export interface AnswerMasks extends JsonPlan {
   /** Whether fields are masked, and not only what detectors find. */
   readonly hasFields: boolean;
+  /** Whether text is refused, since a field could stand in it: clients choose a form (`Accept`, `?format=csv`, `?callback=x`) of what masks guard in JSON. */
+  readonly refusesText: boolean;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, JsonMask>;
 }
@@ -84,6 +86,7 @@ function answerMasks(obligations: Obligations, key: KeyObject): AnswerMasks {
     paths: compilePaths(rules),
     scanner: detecting.length === 0 ? null : new ValueScanner(detecting, key),
     hasFields: rules.length > 0,
+    refusesText: rules.length > 0,
     headers,
   };
 }

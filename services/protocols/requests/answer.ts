@@ -54,6 +54,7 @@ export class Answer implements AnswerReader {
   #isWhole = false;
   #isFinished = false;
   #cut: (() => void) | null = null;
+  #cutBy: Deny | null = null;
   readonly releasedAtMs: number;
   readonly #record: AnswerRecord | null;
   readonly #sessionClosed = (): void => {
@@ -111,12 +112,17 @@ export class Answer implements AnswerReader {
     this.#bytes += shown.length;
     const { maxBytes } = this.#parts.plan;
     if (maxBytes !== null && this.#bytes > maxBytes) {
+      this.#cutBy = tooMuch(maxBytes);
       this.#finish('cut-off');
       return null;
     }
     this.#record?.add(shown);
     if (isLast) this.#isWhole = true;
     return shown;
+  }
+
+  inPlace(): OwnAnswer {
+    return this.#parts.refuse(this.#cutBy ?? cannotShow('its session has ended'));
   }
 
   async *packedBody(chunk: Buffer, isLast: boolean): AsyncGenerator<Buffer | null, void, undefined> {
@@ -158,9 +164,10 @@ export class Answer implements AnswerReader {
     if (status === 206 || headerValue(headers, 'content-range') !== null)
       return cannotShow('it is a part of something larger');
     const contentType = headerValue(headers, 'content-type');
-    if (contentType !== null && this.#parts.passesUnmasked(contentType)) return null;
-    const masker = bodyMasker(contentType, masks);
-    if ('fault' in masker) return cannotShow(masker.fault);
+    const passesUnmasked = contentType !== null && this.#parts.passesUnmasked(contentType);
+    // What a server says of an error or a redirect is prose, and an agent has to read it.
+    const masker = bodyMasker(contentType, masks, passesUnmasked || status >= 300);
+    if ('fault' in masker) return passesUnmasked ? null : cannotShow(masker.fault);
     this.#masker = masker;
     const fault = this.#unpack(headers);
     return fault === null ? null : cannotShow(fault);
@@ -201,6 +208,7 @@ export class Answer implements AnswerReader {
   #unreadable(why: string): void {
     const { action, session, log } = this.#parts;
     log.warn({ action, session: session.gate.id, why }, 'an answer was cut: it cannot be read');
+    this.#cutBy = cannotShow(why.replace(/\.$/, ''));
     this.#finish('cut-off');
   }
 

@@ -33,6 +33,10 @@ export class KeptStream implements AnswerReader {
     return chunk;
   }
 
+  inPlace(): never {
+    throw new InvariantError('all of the body goes on');
+  }
+
   packedBody(): never {
     throw new InvariantError('head() has said that the body is not packed');
   }

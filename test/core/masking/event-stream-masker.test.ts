@@ -44,6 +44,13 @@ test.each<[string, string]>([
   ['id: a@b.example\ndata: x\n\n', 'id: [masked]\ndata: x\n\n'],
   ['data: {"ssn":1} and more\n\n', 'data: ********\n\n'],
   ['data: {"ssn":"1', 'data: ********'],
+  ['\ufeffdata: {"ssn":1}\n\ndata: {"ssn":1}\n\n', '\ufeffdata: {"ssn":0}\n\ndata: {"ssn":0}\n\n'],
+  ['\ufeffdata: x\n\n', '\ufeffdata: x\n\n'],
+  [
+    ': {"ssn":1}\nid: {"ssn":1}\n{"ssn":1}\nDATA:{"ssn":1}\n\n',
+    ': {"ssn":0}\nid: {"ssn":0}\n{"ssn":0}\nDATA:{"ssn":0}\n\n',
+  ],
+  ['a@b.example: {"ssn":1}\n\n', '[masked]: {"ssn":0}\n\n'],
   ['data\n\n', 'data\n\n'],
   ['\n\n\n', '\n\n\n'],
   ['', ''],
