@@ -50,6 +50,8 @@ export interface PolicyWords {
    * compute nothing. Infinite where they are used in any other way, so that nobody can count what it tells.
    */
   guesses(masks: readonly Mask[], effect: Effect): number;
+  /** Those parameters, from 0, each of whose items is such a value; in `guesses` each of them counts as one. */
+  guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
   /** Whether what this effect returns holds a value that was computed from one of the mask's fields. */
   returnsDerived(mask: Mask, effect: Effect): boolean;
   /** Whether these effects change nothing: what they tell of a field is then what the target shows of it. Without it, none do. */

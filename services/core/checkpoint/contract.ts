@@ -34,8 +34,8 @@ export interface PolicyView {
   /** The same, for a target that shows masked fields masked: there they may choose rows, since only masks can be told from that. */
   readonly onMaskedTarget: PolicyView;
   decide(action: Action, circumstances: Circumstances): Decision;
-  /** How many guesses at masked fields a run of this intent is; they are counted, each time, against `guessesPerMinute`. */
-  guesses(intent: Intent): number;
+  /** How many guesses at masked fields this action is; they are counted, each time, against `guessesPerMinute`. */
+  guesses(action: Action): number;
   /** The denial that this intent meets whatever its parameters are; null when some parameters could pass or be held. */
   refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null;
 }

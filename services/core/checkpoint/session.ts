@@ -245,7 +245,7 @@ export class LiveSession implements CheckpointSession {
       return refusals.rateExceeded(commandsPerMinute);
     }
     // Counted whatever comes of it: an error, a rollback and a hold that nobody approves tell as well, or cost the client nothing.
-    const guesses = view.guesses(action.intent);
+    const guesses = view.guesses(action);
     if (guesses > 0 && !rate.take(this.#guessKey, guesses, guessesPerMinute)) {
       return refusals.tooManyGuesses(guessesPerMinute);
     }

@@ -47,6 +47,8 @@ export interface Parameter {
   readonly text: string | null;
   /** What the digest of a hold binds: type, format and raw bytes. */
   readonly bound: Uint8Array;
+  /** How many values it holds, where it is a list; Infinity where that cannot be told. */
+  readonly items?: number;
 }
 
 /** One decoded unit of intent that asks to pass. */

@@ -48,9 +48,13 @@ interface Plan {
   readonly dynamic: readonly Rule[];
   /** At masked fields that may be guessed at; each run counts. */
   readonly guesses: number;
+  /** Parameters that are lists of guesses. */
+  readonly guessedLists: readonly number[];
   /** By the truths of `dynamic`, as digits to the base of 3. */
   readonly remembered: Map<number, Decision>;
 }
+
+const noGuesses = { guesses: 0, guessedLists: [] } as const;
 
 const truths: readonly Truth[] = [no, unknown, yes];
 
@@ -153,8 +157,15 @@ export class RuleView implements PolicyView, DecisionContext {
     return plan.settled ?? this.#decideDynamic(plan, action, circumstances);
   }
 
-  guesses(intent: Intent): number {
-    return this.#guessable.length === 0 ? 0 : this.#planOf(intent).guesses;
+  guesses({ intent, parameters }: Action): number {
+    if (this.#guessable.length === 0) return 0;
+    const { guesses, guessedLists } = this.#planOf(intent);
+    if (guessedLists.length === 0) return guesses;
+    // A list that is not here, or that nobody can count, could be of any length.
+    return guessedLists.reduce(
+      (sum, at) => sum + Math.max(1, parameters[at]?.items ?? Infinity) - 1,
+      guesses,
+    );
   }
 
   refuseAlways(intent: Intent, circumstances: Circumstances): Deny | null {
@@ -202,15 +213,16 @@ export class RuleView implements PolicyView, DecisionContext {
     }
     const remembered = new Map<number, Decision>();
     if (intent.unacceptable !== null) {
-      return { settled: unacceptable(intent.unacceptable), units: [], dynamic: [], guesses: 0, remembered };
+      const settled = unacceptable(intent.unacceptable);
+      return { settled, units: [], dynamic: [], guesses: 0, guessedLists: [], remembered };
     }
-    const guesses = this.#guessesIn(intent);
+    const guessed = this.#guessesIn(intent);
     const units = this.units(intent);
     const about = new Set(units.flatMap((unit) => unit.rules));
     const dynamic = [...about].filter((rule) => rule.dynamic.length > 0);
-    if (dynamic.length > 0) return { settled: null, units, dynamic, guesses, remembered };
+    if (dynamic.length > 0) return { settled: null, units, dynamic, ...guessed, remembered };
     // The units are not kept: an intent is cached as long as its text, and there are many.
-    return { settled: decideUnits(this, units, () => yes), units: [], dynamic, guesses, remembered };
+    return { settled: decideUnits(this, units, () => yes), units: [], dynamic, ...guessed, remembered };
   }
 
   #decideDynamic(plan: Plan, action: Action, circumstances: Circumstances): Decision {
@@ -240,11 +252,15 @@ export class RuleView implements PolicyView, DecisionContext {
     return maskedByTarget && words?.onlyReads?.(effects) === true;
   }
 
-  #guessesIn(intent: Intent): number {
+  #guessesIn(intent: Intent): Pick<Plan, 'guesses' | 'guessedLists'> {
     const { words } = this.#parts;
-    if (words === null || this.#guessable.length === 0 || this.#seesMasks(intent)) return 0;
+    const masks = this.#guessable;
+    if (words === null || masks.length === 0 || this.#seesMasks(intent)) return noGuesses;
     const { effects } = intent;
-    return effects.reduce((sum, effect) => sum + words.guesses(this.#guessable, effect), 0);
+    return {
+      guesses: effects.reduce((sum, effect) => sum + words.guesses(masks, effect), 0),
+      guessedLists: effects.flatMap((effect) => words.guessedLists?.(masks, effect) ?? []),
+    };
   }
 
   #maskedUse(masks: readonly Mask[], effect: Effect): MaskedUse | null {

@@ -17,6 +17,7 @@ export interface ProtocolWords {
   readonly opaqueReasons: readonly string[];
   readonly conditions: Readonly<Record<string, ProtocolCondition>>;
   guesses(masks: readonly Mask[], effect: Effect): number;
+  guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
   returnsDerived(mask: Mask, effect: Effect): boolean;
   onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */

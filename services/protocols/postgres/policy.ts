@@ -238,6 +238,12 @@ export const postgresPolicy: PolicyWords = {
     if (conditionColumns.some(isMasked)) return Infinity;
     return guesses.reduce((sum, { columns, values }) => (columns.some(isMasked) ? sum + values : sum), 0);
   },
+  guessedLists(masks, effect) {
+    const isMasked = (column: string): boolean => masks.some((mask) => isMaskedColumn(mask, column));
+    return asPostgres(effect).guesses.flatMap(({ columns, array }) =>
+      array !== null && columns.some(isMasked) ? [array] : [],
+    );
+  },
   returnsDerived: (mask, effect) =>
     asPostgres(effect).derivedColumns.some((column) => isMaskedColumn(mask, column)),
   // A unique index and a foreign key answer who writes, whatever may be read.

@@ -371,7 +371,25 @@ policies:
     const both = policiesOf(strict).view(agent, shop);
     const guessing = action([sqlEffect('select', 'app.users', { guessedColumns })]);
     expect(said(both.decide(guessing, circumstances()))).toBe(expected);
-    expect(both.guesses(guessing.intent)).toBe(guesses);
+    expect(both.guesses(guessing)).toBe(guesses);
+  });
+
+  test('a list of values counts as long as it is, and as endless where nobody knows', () => {
+    const listed = sqlEffect('select', 'app.users', { guessedColumns: ['app.users.email'], guessedList: 1 });
+    const guesses = (...items: readonly (number | undefined)[]): number =>
+      view.guesses({
+        ...action([listed]),
+        parameters: items.map((count) => ({
+          text: null,
+          bound: Buffer.alloc(0),
+          ...(count === undefined ? {} : { items: count }),
+        })),
+      });
+    expect(guesses(9, 3)).toBe(3);
+    expect(guesses(9, 0)).toBe(1);
+    expect(guesses(9)).toBe(Infinity);
+    expect(guesses(9, undefined)).toBe(Infinity);
+    expect(view.onMaskedTarget.guesses(action([listed]))).toBe(0);
   });
 
   test('what is refused anyway may be guessed at by nobody, whatever else the statement says', () => {
@@ -408,9 +426,8 @@ policies:
         const [verb = '', relation = ''] = effect.split(' ');
         return sqlEffect(verb, relation, columns);
       });
-      const { intent } = action(made);
       expect(said(view.onMaskedTarget.decide(action(made), circumstances()))).toBe(expected);
-      expect(view.onMaskedTarget.guesses(intent) > 0).toBe(guesses > 0);
+      expect(view.onMaskedTarget.guesses(action(made)) > 0).toBe(guesses > 0);
       expect(said(view.decide(action(made), circumstances()))).toBe('deny masked-field-in-condition');
       expect(view.onMaskedTarget.obligations).toBe(view.obligations);
     },

@@ -12,6 +12,8 @@ export interface SqlEffect extends Effect {
   readonly conditionColumns: readonly string[];
   /** One for each value that a column is compared with. */
   readonly guessedColumns: readonly string[];
+  /** The parameter whose items the guessed columns are compared with. */
+  readonly guessedList?: number;
   readonly derivedColumns: readonly string[];
   readonly function: string | null;
 }
@@ -45,6 +47,10 @@ export const sqlWords = {
       masks.some(({ fields }) => fields.some((field) => matchesGlob(field, column)));
     const { conditionColumns, guessedColumns } = sql(effect);
     return conditionColumns.some(isMasked) ? Infinity : guessedColumns.filter(isMasked).length;
+  },
+  guessedLists: (_: readonly Mask[], effect: Effect) => {
+    const { guessedList } = sql(effect);
+    return guessedList === undefined ? [] : [guessedList];
   },
   returnsDerived: ({ fields }: Mask, effect: Effect) =>
     fields.some((field) => sql(effect).derivedColumns.some((column) => matchesGlob(field, column))),

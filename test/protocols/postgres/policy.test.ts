@@ -172,11 +172,11 @@ describe('masks', () => {
     expect(postgresPolicy.guesses([mask], of)).toBe(uses ? Infinity : 0);
   });
 
-  const emails = { columns: ['app.people.email', 'app.users.email'], values: 2 };
+  const emails = { columns: ['app.people.email', 'app.users.email'], values: 2, array: null };
   test.each<[Partial<PostgresEffect>, number]>([
     [{ guesses: [emails] }, 2],
-    [{ guesses: [emails, { columns: ['app.users.ssn'], values: 1 }] }, 3],
-    [{ guesses: [{ columns: ['app.users.id'], values: 1 }] }, 0],
+    [{ guesses: [emails, { columns: ['app.users.ssn'], values: 1, array: null }] }, 3],
+    [{ guesses: [{ columns: ['app.users.id'], values: 1, array: null }] }, 0],
     [{ guesses: [emails], conditionColumns: ['app.users.id'] }, 2],
     [{ guesses: [emails], conditionColumns: ['app.users.ssn'] }, Infinity],
   ])('%j counts once for each value, whatever the number of masks: %p', (parts, expected) => {

@@ -113,8 +113,10 @@ export interface PostgresEffect extends Effect {
 export interface Guess {
   /** The names of the one column: a view's, its table's. */
   readonly columns: readonly string[];
-  /** How many values it is compared with. */
+  /** How many values it is compared with; one where an array comes with the statement. */
   readonly values: number;
+  /** The parameter, from 0, whose items are the values; null where they are in the text. */
+  readonly array: number | null;
 }
 
 /** Where an output column's values come from. */

@@ -95,13 +95,13 @@ export class Findings {
     }
   }
 
-  /** A column is compared with so many values. `comparison` tells one from another. */
-  guess(comparison: object, sources: Sources, values: number): void {
+  /** A column is compared with values. `comparison` tells one from another. */
+  guess(comparison: object, sources: Sources, { values, array }: Omit<Guess, 'columns'>): void {
     this.read(sources);
     const [first] = sources;
     if (first === undefined) return;
     const { guesses } = this.#select(first.relationOid, first.relation);
-    guesses.set(comparison, { columns: sources.map((source) => source.text), values });
+    guesses.set(comparison, { columns: sources.map((source) => source.text), values, array });
   }
 
   /** The statement's own effect, which comes first, takes these out of the reach of their masks. */
@@ -116,7 +116,7 @@ export class Findings {
     const { conditionColumns, guesses } = this.#draft(verb, text, text);
     const columns = sources.map((source) => source.text);
     if (values === null) for (const column of columns) conditionColumns.add(column);
-    else guesses.set(asking, { columns, values });
+    else guesses.set(asking, { columns, values, array: null });
   }
 
   /** A value that is returned was computed from these. */

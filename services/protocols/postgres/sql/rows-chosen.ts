@@ -80,8 +80,9 @@ function readLogic({ boolop, args }: BoolExpr, from: ChosenFrom): Reading {
 }
 
 function readComparison(comparison: A_Expr, node: Node, from: ChosenFrom): Reading {
-  const equality = writtenEquality(comparison);
-  const column = equality === null ? null : ownColumn(equality.column, from);
+  // IS NOT DISTINCT FROM NULL is as many rows as have none.
+  const equality = comparison.kind === 'AEXPR_NOT_DISTINCT' ? null : writtenEquality(comparison);
+  const column = equality === null ? null : columnOf(equality.asked, from);
   if (column !== null) return equated(column);
   // A column with itself is true of every row that has a value in it.
   return mentions(node, from) && !isWithItself(comparison, from) ? someRows : everyRow;

@@ -15,7 +15,7 @@ import type {
   VariableSetStmt,
   VariableShowStmt,
 } from 'libpg-query';
-import type { NameUse } from './analysis.ts';
+import type { NameUse, PostgresEffect } from './analysis.ts';
 import type { Context } from './context.ts';
 import { evaluateAll, evaluator } from './expressions.ts';
 import { callFunction } from './function-calls.ts';
@@ -135,7 +135,19 @@ export function prepare(statement: PrepareStmt, frame: Frame): Told {
   const { query, name } = statement;
   if (query === undefined) return unknown('PREPARE', frame);
   const body = frame.inner(query, textBehind('as', frame.text));
-  return { command: 'PREPARE', nameChange: { kind: 'prepare', name: name ?? '', body } };
+  const effects = body.effects.map(withoutArrays);
+  return {
+    command: 'PREPARE',
+    nameChange: { kind: 'prepare', name: name ?? '', body: { ...body, effects } },
+  };
+}
+
+/** Its parameters are what EXECUTE says: an array may be computed there, and nobody can count its items. */
+function withoutArrays(effect: PostgresEffect): PostgresEffect {
+  const guesses = effect.guesses.filter(({ array }) => array === null);
+  if (guesses.length === effect.guesses.length) return effect;
+  const uncounted = effect.guesses.flatMap(({ columns, array }) => (array === null ? [] : columns));
+  return { ...effect, guesses, conditionColumns: [...new Set([...effect.conditionColumns, ...uncounted])] };
 }
 
 /** CURSOR_OPT_HOLD in parsenodes.h. */

@@ -16,7 +16,10 @@ beforeAll(async () => {
     "CREATE DOMAIN app.ci_text AS text COLLATE app.ci; CREATE TYPE app.tier AS ENUM ('free', 'paid')",
     `CREATE TABLE app.users(id int PRIMARY KEY, email text, code app.code, folded text COLLATE app.ci, ci app.ci_text, vip boolean,
        tier app.tier, tags text[], place box, pin int, born date, doc jsonb, token uuid, joined timestamptz, score numeric, tag varchar(9),
-       twice int GENERATED ALWAYS AS (pin * 2) STORED)`,
+       twice int GENERATED ALWAYS AS (pin * 2) STORED, weight float8)`,
+    'CREATE EXTENSION citext SCHEMA app; CREATE TABLE app.nicks(id int, nick app.citext, folded app.citext COLLATE app.ci)',
+    "CREATE FUNCTION app.upper(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left($1, 1)'",
+    'CREATE OPERATOR app.= (LEFTARG = text, RIGHTARG = text, FUNCTION = starts_with)',
     'CREATE VIEW app.people AS SELECT id, email AS mail, lower(email) AS low FROM app.users WHERE pin = 7',
     'CREATE TABLE app.guesses(value text)',
     'CREATE TABLE app.events(id int, email text) PARTITION BY RANGE (id)',
@@ -27,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-/** `email` is used to choose rows, `email*2` is compared with two values. Columns of `app.users` without their table. */
+/** `email` is used to choose rows, `email*2` is compared with two values, `email*$1` with the items of `$1`. Columns of `app.users` without their table. */
 async function told(text: string, on = analyst): Promise<string> {
   const { intent } = await on.analyse(text);
   expect({ unacceptable: intent.unacceptable }).toEqual({ unacceptable: null });
@@ -35,7 +38,11 @@ async function told(text: string, on = analyst): Promise<string> {
   const guesses = effects.flatMap((effect) => effect.guesses);
   return [
     ...effects.flatMap((effect) => effect.conditionColumns).sort(),
-    ...guesses.map(({ columns, values }) => `${columns.join('=')}*${values}`).sort(),
+    ...guesses
+      .map(
+        ({ columns, values, array }) => `${columns.join('=')}*${array === null ? values : `$${array + 1}`}`,
+      )
+      .sort(),
   ]
     .join(' ')
     .replaceAll('app.users.', '');
@@ -62,6 +69,35 @@ describe('a guess is', () => {
     ["SELECT id FROM users WHERE joined = '2026-01-01'", 'joined*1'],
     ["SELECT id FROM users WHERE doc = '{}'", 'doc*1'],
     ["SELECT id FROM users WHERE tag = 'a'", 'tag*1'],
+    ["SELECT id FROM users WHERE email OPERATOR(pg_catalog.=) 'a'", 'email*1'],
+    ['SELECT id FROM users WHERE email IS NOT DISTINCT FROM $1', 'email*1'],
+    ['SELECT id FROM users WHERE email::text = $1', 'email*1'],
+    ['SELECT id FROM users WHERE tag::text = $1::varchar', 'tag*1'],
+    ["SELECT id FROM users WHERE email::varchar::text IN ('a', 'b')", 'email*2'],
+    ["SELECT id FROM users WHERE code::text = 'a'", 'code*1'],
+    ["SELECT id FROM users WHERE token::text = 'a'", 'token*1'],
+    ['SELECT id FROM users WHERE pin::bigint = $1', 'pin*1'],
+    ['SELECT id FROM users WHERE pin::text = ANY ($1)', 'pin*$1'],
+    ["SELECT id FROM users WHERE lower(email) = 'a'", 'email*1'],
+    ['SELECT id FROM users WHERE lower(email) = lower($1)', 'email*1'],
+    ["SELECT id FROM users WHERE upper('a') = upper(tag::text)", 'tag*1'],
+    ["SELECT id FROM users WHERE email = lower('A')", 'email*1'],
+    ["SELECT id FROM users WHERE lower(email) IN ('a', 'b')", 'email*2'],
+    ['SELECT id FROM users WHERE email = ANY ($2)', 'email*$2'],
+    ['SELECT id FROM users WHERE email = SOME ($1::text[])', 'email*$1'],
+    ['SELECT id FROM users WHERE email = ANY ($1) AND pin = ANY ($2)', 'email*$1 pin*$2'],
+    ["SELECT id FROM users WHERE email = ANY (ARRAY['a', 'b'])", 'email*2'],
+    ["SELECT id FROM users WHERE email = ANY (ARRAY['{a,b}']::text[])", 'email*1'],
+    ['SELECT id FROM users WHERE (id, email) = ($1, $2)', 'email*1 id*1'],
+    ["SELECT id FROM users WHERE ROW($2, email) = ROW(id, 'a')", 'email*1 id*1'],
+    ["SELECT id FROM users WHERE (id, email) IN ((1, 'a'), (2, 'b'))", 'email*2 id*2'],
+    ["SELECT id FROM users WHERE (vip, email) = (true, 'a')", 'vip email*1'],
+    ["SELECT id FROM nicks WHERE nick = 'a'", 'app.nicks.nick*1'],
+    ['SELECT id FROM nicks WHERE nick = $1::citext', 'app.nicks.nick*1'],
+    ['SELECT id FROM nicks WHERE nick = ANY ($1::citext[])', 'app.nicks.nick*$1'],
+    ["SELECT id FROM nicks WHERE nick::text = $1 AND lower(nick) = 'a'", 'app.nicks.nick*1 app.nicks.nick*1'],
+    ["SELECT id FROM users WHERE email::citext = 'A'", 'email*1'],
+    ['DECLARE c CURSOR FOR SELECT id FROM users WHERE email = ANY ($1)', 'email*$1'],
     ["UPDATE users SET pin = 0 WHERE email = 'a'", 'email*1'],
     ["DELETE FROM users WHERE email = 'a' RETURNING id", 'email*1'],
     ["SELECT 1 FROM (SELECT email AS e FROM users) t WHERE e = 'a'", 'email*1'],
@@ -82,16 +118,16 @@ describe('a guess is', () => {
   });
 });
 
+const everyColumn =
+  'born ci code doc email folded id joined pin place score tag tags tier token twice vip weight';
+
 describe('no guess but a condition is', () => {
   test.each([
     ["email <> 'a'", 'email'],
     ["email > 'a'", 'email'],
     ["email LIKE 'a%'", 'email'],
     ["email ~ 'a'", 'email'],
-    ["email IS NOT DISTINCT FROM 'a'", 'email'],
     ["email NOT IN ('a')", 'email'],
-    ["email = ANY (ARRAY['a', 'b'])", 'email'],
-    ['email = ANY ($1)', 'email'],
     ["email = ALL (ARRAY['a'])", 'email'],
     ["email = 'a' OR id = 1", 'email id'],
     ["NOT email = 'a'", 'email'],
@@ -99,24 +135,60 @@ describe('no guess but a condition is', () => {
     ["(email = 'a') = true", 'email'],
     ["CASE WHEN email = 'a' THEN true ELSE 1 / 0 = 1 END", 'email'],
     ["coalesce(email = 'a', false)", 'email'],
-    ["lower(email) = 'a'", 'email'],
     ["email || '' = 'a'", 'email'],
     ["email::varchar(1) = 'a'", 'email'],
     ["email::bytea = 'a'", 'email'],
+    ["email::bpchar = 'a'", 'email'],
+    ["email::name = 'a'", 'email'],
+    ["email::code = 'a'", 'email'],
+    ["email::ci_text = 'a'", 'email'],
+    ["email::text[] = '{a}'", 'email'],
+    ["email::varchar(1)::text = 'a'", 'email'],
+    ["weight::text = '7'", 'weight'],
+    ['pin::smallint = 7', 'pin'],
+    ['pin::float8 = 7', 'pin'],
+    ["joined::date = '2026-01-01'", 'joined'],
+    ["vip::text = 'true'", 'vip'],
+    ["lower(folded) = 'a'", 'folded'],
+    ["lower(email) > 'a'", 'email'],
+    ["lower(left(email, 1)) = 'a'", 'email'],
+    ["lower(VARIADIC email) = 'a'", 'email'],
+    ["app.upper(email) = 'a'", 'email'],
+    ["initcap(email) = 'a'", 'email'],
+    ['email = lower(code)', 'code email'],
+    ["email = app.upper('a')", 'email'],
+    ["email = ANY ('{a,b}')", 'email'],
+    ["email = ANY ('{a,b}'::text[])", 'email'],
+    ['email = ANY (ARRAY[$1])', 'email'],
+    ["email = ANY (ARRAY['{a,b}', $1::text[]])", 'email'],
+    ["email = ANY (ARRAY[ARRAY['a', 'b']])", 'email'],
+    ["email = ANY ((ARRAY['a']::text)::text[])", 'email'],
+    ["email = ANY ($1 || '{a}')", 'email'],
+    ["email = ANY (string_to_array($1, ','))", 'email'],
+    ['email = ANY (($1::text)::text[])', 'email'],
+    ['email = ANY ($1::code[])', 'email'],
+    ['email = ANY (SELECT $1)', 'email'],
+    ['email = ANY (tags)', 'email tags'],
+    ["'a' = ANY (ARRAY[email])", 'email'],
+    ['email <> ALL ($1)', 'email'],
+    ["email OPERATOR(app.=) 'a'", 'email'],
+    ["email IS DISTINCT FROM 'a'", 'email'],
+    ["(email, id) > ('a', 1)", 'email id'],
+    ["(email, id) <> ('a', 1)", 'email id'],
+    ["(email, id) NOT IN (('a', 1))", 'email id'],
+    ["(email, id) = (SELECT 'a', 1)", 'email id'],
+    ["(email, id) IS NOT DISTINCT FROM ('a', 1)", 'email id'],
+    ["ROW(email) = 'a'", 'email'],
     ["email COLLATE ci = 'a'", 'email'],
     ["email = 'a' COLLATE ci", 'email'],
     ["email = 'a'::ci_text", 'email'],
-    ["email = lower('A')", 'email'],
     ["email = 'a' || 'b'", 'email'],
     ["email = (SELECT 'a')", 'email'],
     ["email = current_setting('my.guess')", 'email'],
     ['email = code', 'code email'],
     ['email = email', 'email'],
-    ["(email, id) = ('a', 1)", 'email id'],
-    ["(email, id) IN (('a', 1))", 'email id'],
     ['email IN (SELECT value FROM guesses)', 'app.guesses.value email'],
     ['email IN (code)', 'code email'],
-    ["email OPERATOR(pg_catalog.=) 'a'", 'email'],
     ["folded = 'a'", 'folded'],
     ["ci = 'a'", 'ci'],
     ['vip', 'vip'],
@@ -139,6 +211,9 @@ describe('no guess but a condition is', () => {
 
   test.each([
     ["SELECT email = 'a' FROM users ORDER BY 1", 'email'],
+    ['SELECT 1 FROM users WHERE (email, id) = (code, 1)', 'code email id*1'],
+    ["SELECT 1 FROM users WHERE (email, id) IN (('a', 1), (code, 2))", 'code email id*2'],
+    ["SELECT 1 FROM users WHERE (users.*, email) = (users.*, 'a')", everyColumn],
     ["SELECT 1 FROM users u JOIN guesses g ON u.email = 'a'", 'email'],
     ['SELECT 1 FROM users u JOIN guesses g ON u.email = g.value', 'app.guesses.value email'],
     ["SELECT 1 FROM users JOIN (VALUES ('a'), ('b')) v(x) ON email = x", 'email'],
