@@ -122,6 +122,10 @@ const holdHead = {
   approvals: z.int().meta({ description: 'People who have approved so far' }),
   quorum: z.int().meta({ description: 'People who must approve' }),
   mayVote: z.boolean().meta({ description: 'Whether the person who asks could decide it now' }),
+  command: z.string().nullable().meta({
+    description:
+      'The client’s command that it is a part of, by the client’s own word, which nobody has checked; null when it named none',
+  }),
 };
 
 export const holdSummarySchema = z
@@ -131,6 +135,7 @@ export const holdSummarySchema = z
     textCharacters: z.int(),
     effects: z.array(z.string()),
     effectsLeftOut: z.int(),
+    alsoApproves: z.int().meta({ description: 'How many other actions an approval lets through as well' }),
   })
   .meta({ description: 'A hold, in a list' });
 export type HoldSummary = Wire<typeof holdSummarySchema>;
@@ -161,6 +166,12 @@ export const holdSchema = z
     sessionState: z.string().meta({
       description: 'What the session has set before that changes what the text means; empty when nothing',
     }),
+    alsoApproves: z
+      .array(z.strictObject({ digest: z.string(), text: z.string(), effects: z.array(z.string()) }))
+      .meta({
+        description:
+          'Other actions that an approval lets through as well, once each: what the same command is about to ask for',
+      }),
     clientWaits: z.boolean().meta({
       description: 'Whether the client is kept waiting; else it must send the same again after the approval',
     }),

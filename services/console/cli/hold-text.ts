@@ -28,6 +28,7 @@ export function holdText(hold: HoldDetail, columns: number | null, nowMs: number
     ...field('approvals', [`${hold.approvals} of ${hold.quorum}`], columns),
     ...field('an approval', [grantText(hold)], columns),
     ...field('session', [hold.session], columns),
+    ...field('command', hold.command === null ? [] : [`${hold.command} (by the client’s own word)`], columns),
     ...field('opened', [shortTime(hold.openedAt)], columns),
     ...hold.votes.flatMap((vote) => voteText(vote, columns)),
     ...field('effects', hold.effects.length === 0 ? ['none'] : hold.effects, columns),
@@ -37,6 +38,7 @@ export function holdText(hold: HoldDetail, columns: number | null, nowMs: number
     bold(sizeText(hold.text)),
     ...statementText(hold.text, columns),
     ...parametersText(hold.parameters, columns),
+    ...alsoApprovedText(hold, columns),
     ...caution(hold),
     '',
     ...field('digest', [hold.digest], columns),
@@ -69,7 +71,13 @@ function stateText({ state, expiresAt }: HoldDetail, nowMs: number): string {
 const behind = ({ chain, requester }: HoldDetail): readonly string[] =>
   chain.filter((party) => !sameParty(party, requester)).map(partyText);
 
-function grantText({ grant, clientWaits, requester, rule, target }: HoldDetail): string {
+function grantText(hold: HoldDetail): string {
+  const others = hold.alsoApproves.length;
+  const also = others === 0 ? '' : `; and the ${counted(others, 'other action')} below, once each`;
+  return `${ownGrantText(hold)}${also}`;
+}
+
+function ownGrantText({ grant, clientWaits, requester, rule, target }: HoldDetail): string {
   if (grant.kind === 'exact') {
     return clientWaits
       ? 'lets exactly this run, once, now: the client waits'
@@ -89,12 +97,13 @@ function voteText(
   return field(verb, [`${shortTime(at)} by ${partyText(approver)}: ${reason}`], columns);
 }
 
+const counted = (count: number, what: string): string =>
+  `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+
 /** `Text: 3 lines, 120 characters` */
 export function sizeText(text: string): string {
   const lines = text.split('\n').length;
   const characters = [...text].length;
-  const counted = (count: number, what: string): string =>
-    `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
   return `Text: ${counted(lines, 'line')}, ${counted(characters, 'character')}`;
 }
 
@@ -114,9 +123,29 @@ function parameterText(name: string, value: string | null, columns: number | nul
   return [name, ...[first, ...rest].map((line) => `    ${line}`)];
 }
 
+/** What else an approval lets run: for each what it does, and all of its text. */
+function alsoApprovedText({ alsoApproves }: HoldDetail, columns: number | null): readonly string[] {
+  if (alsoApproves.length === 0) return [];
+  return [
+    bold(`Also approves ${counted(alsoApproves.length, 'other action')}, once each`),
+    ...alsoApproves.flatMap(({ effects, text }, index) =>
+      field(String(index + 1), [effects.join(', '), text.split('\n').join('; ')], columns),
+    ),
+  ];
+}
+
 /** What an approver should be told to look at twice. */
-function caution({ text, parameters, effects, consequences, sessionState }: HoldDetail): readonly string[] {
-  const marked = [text, ...parameters.map((value) => value ?? ''), ...effects, ...consequences, sessionState]
+function caution({
+  text,
+  parameters,
+  effects,
+  consequences,
+  sessionState,
+  alsoApproves,
+}: HoldDetail): readonly string[] {
+  const others = alsoApproves.flatMap((other) => [other.text, ...other.effects]);
+  const values = parameters.map((value) => value ?? '');
+  const marked = [text, ...values, ...effects, ...consequences, sessionState, ...others]
     .map(markedCharacters)
     .reduce((sum, count) => sum + count, 0);
   if (marked === 0) return [];

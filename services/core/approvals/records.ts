@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { ApprovalTerms, GrantScope, RuleRef } from '../model/decision.ts';
-import type { Grant, Hold, HoldRequest, HoldState, Vote } from '../model/hold.ts';
+import type { AlsoApproved, Grant, Hold, HoldRequest, HoldState, Vote } from '../model/hold.ts';
 import { grantId, holdId, policyName, ruleName, sessionId, targetName } from '../model/ids.ts';
 import { type Party, principalKinds } from '../model/principal.ts';
 import type { PrincipalPattern } from '../model/principal-pattern.ts';
@@ -42,6 +42,12 @@ const ruleRecord: z.ZodType<RuleRef> = z.strictObject({
 export const holdIdRecord = z.string().transform(holdId);
 export const grantIdRecord = z.string().transform(grantId);
 
+const alsoApprovedRecord: z.ZodType<AlsoApproved> = z.strictObject({
+  digest: z.string(),
+  text: z.string(),
+  effects: z.array(z.string()),
+});
+
 export const requestRecord: z.ZodType<HoldRequest> = z.strictObject({
   id: holdIdRecord,
   digest: z.string(),
@@ -58,6 +64,8 @@ export const requestRecord: z.ZodType<HoldRequest> = z.strictObject({
   // Holds of before these were shown are read on.
   consequences: z.array(z.string()).default([]),
   sessionState: z.string().default(''),
+  command: z.string().nullable().default(null),
+  alsoApproves: z.array(alsoApprovedRecord).default([]),
   approval: termsRecord,
   openedAtMs: z.number(),
   expiresAtMs: z.number(),

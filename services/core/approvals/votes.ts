@@ -18,3 +18,10 @@ export function grantTerms(request: HoldRequest): { readonly digest: string; rea
       return { digest: grant.covers === 'rule' ? request.ruleDigest : request.digest, lastsMs: grant.forMs };
   }
 }
+
+/** Whether an approval of this hold is one of the action with that digest. */
+export const approves = (request: HoldRequest, digest: string): boolean =>
+  request.digest === digest || request.alsoApproves.some((other) => other.digest === digest);
+
+/** How long a grant for what it also approves lasts: as one for an action whose client was told to come back. */
+export const alsoGrantsLastMs = ({ approval }: HoldRequest): number => approval.withinMs;

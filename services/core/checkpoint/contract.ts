@@ -134,6 +134,13 @@ export interface HoldQuestions {
    * opened, so it answers soon, and never rejects.
    */
   readonly estimate?: () => Promise<readonly string[]>;
+  /** The client's command that the action is a part of, by the client's own word; shown, and nothing more. */
+  readonly command?: string | null;
+  /**
+   * What that command is about to ask for as well, each as it will come, for an approver to decide on all of it at once. Asked before the
+   * hold is opened, so it answers soon, and never rejects.
+   */
+  readonly ahead?: () => Promise<readonly Action[]>;
 }
 
 /** What the client is told as soon as the store has the hold. */

@@ -11,6 +11,19 @@ export const maxTrailTextCharacters = 8 * 1024;
 export const maxTrailParameters = 100;
 export const maxTrailParameterCharacters = 256;
 
+/**
+ * What one approval lets through beside the action that is held, in number and as the texts that are shown: a list of so many lines can be read,
+ * and it stays well under what a hold may show (core/approvals/limits.ts). What is over it is asked about later.
+ */
+export const maxAlsoApproved = 200;
+export const maxAlsoApprovedBytes = 96 * 1024;
+
+/**
+ * How long what was listed beside a rejected action is refused with it: the command that has asked for it sends its next request at once, and its
+ * approver has said no to all of it. A person who tries again is asked about again.
+ */
+export const rejectedTogetherMs = 30_000;
+
 /** Sessions of one process. Envoy's connection limit stands before it; this one holds if Envoy is not there. */
 export const maxSessions = 10_000;
 

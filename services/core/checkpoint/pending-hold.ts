@@ -1,6 +1,14 @@
+import type { Action } from '../model/action.ts';
 import type { Clock } from '../model/clock.ts';
+import type { Decision, Deny } from '../model/decision.ts';
 import { messageOf } from '../model/errors.ts';
-import { type Approvals, ApprovalsError, type HoldOutcome, type HoldRequest } from '../model/hold.ts';
+import {
+  type AlsoApproved,
+  type Approvals,
+  ApprovalsError,
+  type HoldOutcome,
+  type HoldRequest,
+} from '../model/hold.ts';
 import { type HoldId, newHoldId, type SessionId } from '../model/ids.ts';
 import type { Logger } from '../model/log.ts';
 import { chainOf, type Party, type Principal } from '../model/principal.ts';
@@ -16,6 +24,7 @@ import type {
 } from './contract.ts';
 import { actionDigest, ruleDigest } from './digest.ts';
 import { effectText } from './intent-summary.ts';
+import { maxAlsoApproved, maxAlsoApprovedBytes, rejectedTogetherMs } from './limits.ts';
 import * as refusals from './refusals.ts';
 
 export interface HoldContext {
@@ -30,6 +39,18 @@ export interface HoldContext {
   readonly principal: Principal;
   /** The policy in force now; asked again when the hold is released. */
   view(): PolicyView;
+  /** What that policy says of another action of this session, which has not come and is not counted. */
+  decide(action: Action): Decision;
+  /** The last one in this session. */
+  rejectedTogether: RejectedTogether | null;
+}
+
+/** A rejection, and the other actions that it was of. */
+export interface RejectedTogether {
+  readonly digests: ReadonlySet<string>;
+  readonly hold: HoldId;
+  readonly deny: Deny;
+  readonly untilMs: number;
 }
 
 type Ended = Extract<TrailEntry, { kind: 'hold-ended' }>['outcome'];
@@ -49,6 +70,7 @@ export class HeldAction implements PendingHold {
   readonly #openedAtMs: number;
   readonly #patienceEnded = Promise.withResolvers<'patience-ended'>();
   #tell: ((notice: HoldNotice) => void) | null = null;
+  #others: readonly AlsoApproved[] = [];
   #opened = false;
   #withdrawn = false;
   #ended = false;
@@ -107,7 +129,14 @@ export class HeldAction implements PendingHold {
       trail.append({ kind: 'grant-used', grant: grant.id, hold: grant.hold, action, session });
       return this.#release(grant.approvers);
     }
+    const rejected = this.#context.rejectedTogether;
+    if (rejected?.digests.has(this.#digest) && this.#context.clock.monotonicMs() < rejected.untilMs) {
+      this.#id = rejected.hold;
+      return this.#end('rejected', rejected.deny);
+    }
     const estimates = (await this.#questions.estimate?.()) ?? [];
+    const ahead = (await this.#questions.ahead?.()) ?? [];
+    this.#others = this.#alsoApproved(ahead);
     const request = this.#request(principal, estimates);
     const opened = await approvals.open(request);
     if (opened.kind === 'too-many') return this.#end('unavailable', refusals.tooManyHolds(decision));
@@ -124,6 +153,7 @@ export class HeldAction implements PendingHold {
       action,
       session,
       digest: this.#digest,
+      ...(this.#others.length === 0 ? {} : { alsoApproves: this.#others.flatMap(({ effects }) => effects) }),
       mode,
       expiresAt: new Date(expiresAtMs).toISOString(),
     });
@@ -162,15 +192,24 @@ export class HeldAction implements PendingHold {
       case 'deferred':
         return this.#deferred(expiresAtMs);
       case 'rejected':
-        return this.#end(
-          'rejected',
-          refusals.rejected(decision, this.#id, outcome.by.subject, outcome.reason),
-        );
+        return this.#rejected(refusals.rejected(decision, this.#id, outcome.by.subject, outcome.reason));
       case 'expired':
         return this.#end('expired', refusals.expired(decision, this.#id));
       case 'withdrawn':
         return this.#end('withdrawn', refusals.withdrawn(decision, this.#id));
     }
+  }
+
+  #rejected(deny: Deny): Settlement {
+    if (this.#others.length > 0) {
+      this.#context.rejectedTogether = {
+        digests: new Set(this.#others.map(({ digest }) => digest)),
+        hold: this.#id,
+        deny,
+        untilMs: this.#context.clock.monotonicMs() + rejectedTogetherMs,
+      };
+    }
+    return this.#end('rejected', deny);
   }
 
   /** The approved action must still be what it was: same catalog versions, same policy. */
@@ -225,6 +264,30 @@ export class HeldAction implements PendingHold {
     return ruleDigest(principal, action.intent.target, decision.rule, this.#context.view().version);
   }
 
+  /** Of what is about to come: what this very rule holds on the same terms, so that whoever may approve one may approve the other. */
+  #alsoApproved(ahead: readonly Action[]): readonly AlsoApproved[] {
+    const { principal } = this.#context;
+    const { version } = this.#context.view();
+    const { rule, approval } = this.#held.decision;
+    // It covers them anyway.
+    if (approval.grant.kind === 'window' && approval.grant.covers === 'rule') return [];
+    const terms = JSON.stringify([rule, approval]);
+    const also = new Map<string, AlsoApproved>();
+    let bytes = 0;
+    for (const action of ahead) {
+      const decision = this.#context.decide(action);
+      if (decision.kind !== 'hold' || JSON.stringify([decision.rule, decision.approval]) !== terms) continue;
+      const digest = actionDigest(principal, action, version);
+      if (digest === this.#digest) continue;
+      const { text, effects } = action.intent;
+      const shown = { digest, text, effects: effects.map(effectText) };
+      bytes += Buffer.byteLength(JSON.stringify(shown));
+      if (also.size >= maxAlsoApproved || bytes > maxAlsoApprovedBytes) break;
+      also.set(digest, shown);
+    }
+    return [...also.values()];
+  }
+
   #request(principal: Principal, estimates: readonly string[]): HoldRequest {
     const { action, decision } = this.#held;
     const { approval } = decision;
@@ -243,6 +306,8 @@ export class HeldAction implements PendingHold {
       effects: action.intent.effects.map(effectText),
       consequences: [...estimates, ...action.intent.consequences],
       sessionState: action.sessionState,
+      command: this.#questions.command ?? null,
+      alsoApproves: this.#others,
       approval,
       openedAtMs: this.#openedAtMs,
       expiresAtMs: this.#openedAtMs + approval.withinMs,

@@ -52,6 +52,7 @@ export class LiveSession implements CheckpointSession {
   readonly #guessKey: string;
   readonly #actionPrefix: string;
   readonly #holds = new Set<HeldAction>();
+  readonly #holdContext: HoldContext;
   #view: PolicyView;
   #maskedByTarget: ((obligations: Obligations) => boolean) | null = null;
   #actions = 0;
@@ -75,6 +76,16 @@ export class LiveSession implements CheckpointSession {
     this.#guessKey = `${this.#rateKey}\nguesses`;
     this.#actionPrefix = `a_${parts.id.slice(2)}.`;
     this.#view = parts.policies.view(opening.principal, opening.target);
+    this.#holdContext = {
+      ...parts.holds,
+      trail: parts.trail,
+      telemetry: parts.telemetry,
+      session: parts.id,
+      principal: opening.principal,
+      view: () => this.#currentView(),
+      decide: (action) => this.#currentView().decide(action, this.#circumstancesNow()),
+      rejectedTogether: null,
+    };
     const { limits, masks } = this.#view.obligations;
     if (limits.commandsPerMinute !== null) parts.rate.expect(this.#rateKey, limits.commandsPerMinute);
     const isGuessable = masks.some((mask) => mask.inConditions === 'equality');
@@ -138,10 +149,8 @@ export class LiveSession implements CheckpointSession {
   }
 
   hold(held: HeldSubmission, questions: HoldQuestions): PendingHold {
-    const { trail, telemetry, holds } = this.#parts;
-    const { id: session, principal } = this;
-    const view = (): PolicyView => this.#currentView();
-    const pending = new HeldAction({ ...holds, trail, telemetry, session, principal, view }, held, questions);
+    const { holds } = this.#parts;
+    const pending = new HeldAction(this.#holdContext, held, questions);
     // A session that has ended has nobody to wait, and nobody to withdraw the hold later.
     if (this.#ended) pending.withdraw();
     this.#holds.add(pending);

@@ -3,6 +3,14 @@ import { SallyportError } from './errors.ts';
 import type { GrantId, HoldId, SessionId, TargetName } from './ids.ts';
 import type { Party, Principal } from './principal.ts';
 
+/** Another action that the same approval lets through: exactly it, once, and as long as a deferred one. */
+export interface AlsoApproved {
+  /** As that of a hold of its own would be. */
+  readonly digest: string;
+  readonly text: string;
+  readonly effects: readonly string[];
+}
+
 /** What an approver is asked about. Everything here is shown, and everything that matters is bound by `digest`. */
 export interface HoldRequest {
   readonly id: HoldId;
@@ -25,6 +33,13 @@ export interface HoldRequest {
   readonly consequences: readonly string[];
   /** What the session has set before that changes what the text means; empty when it has set nothing. */
   readonly sessionState: string;
+  /**
+   * The client's command that this is a part of, by the client's own word (`kubectl apply 0a1b…`): it puts what is shown together, and nothing
+   * hangs on it. Null where the client names none.
+   */
+  readonly command: string | null;
+  /** What the same command is about to ask for. */
+  readonly alsoApproves: readonly AlsoApproved[];
   readonly approval: ApprovalTerms;
   /** Both by the clock of whoever asks; the store sets them anew by its own, `approval.withinMs` apart. */
   readonly openedAtMs: number;
@@ -63,7 +78,7 @@ export interface Grant {
 export type OpenResult =
   /** `expiresAtMs` by the store's clock. */
   | { readonly kind: 'opened'; readonly expiresAtMs: number }
-  /** The requester has been told to come back for this very action: it is asked about once, under that id. */
+  /** The requester has been told to come back for a hold whose approval lets this very action through: it is asked about once, under that id. */
   | { readonly kind: 'exists'; readonly id: HoldId; readonly expiresAtMs: number }
   /** There are as many open holds as there may be: an approver must not be flooded. */
   | { readonly kind: 'too-many' };

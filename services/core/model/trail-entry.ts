@@ -89,6 +89,8 @@ export type TrailEntry =
       readonly action: ActionId;
       readonly session: SessionId;
       readonly digest: string;
+      /** The effects of other actions that an approval of it lets through, each once; absent where there are none. */
+      readonly alsoApproves?: readonly string[];
       readonly mode: 'wait' | 'defer';
       readonly expiresAt: string;
     }

@@ -23,6 +23,7 @@ export class HttpLanguage implements RequestLanguage<RequestTarget> {
   readonly document = 'problem';
   readonly whereTargetsAre =
     'A target is reached as /t/NAME/ and then its own path, or by a host name of its own.';
+  readonly commands = null;
   readonly streams = null;
   readonly #intents = new Intents();
   readonly #key: KeyObject;

@@ -58,9 +58,22 @@ export function withoutBookkeeping(object: JsonObject): JsonObject {
   return { ...Object.fromEntries(rest), metadata };
 }
 
-/** `web@UID:DIGEST`: another object of the same name, or another content, has another version. Its status may change. */
+/** Without its version, and when its fields were last written: what a write that changes nothing may leave another. */
+export function contentOf(object: JsonObject): JsonObject {
+  const { resourceVersion: _version, ...metadata } = metadataOf(object);
+  const owners = listAt(metadata, 'managedFields').map((owner) =>
+    isObject(owner) ? Object.fromEntries(Object.entries(owner).filter(([name]) => name !== 'time')) : owner,
+  );
+  return { ...object, metadata: { ...metadata, managedFields: owners } };
+}
+
+/**
+ * `web@UID:DIGEST`: another object of the same name, or another content, has another version. Its status may change. Its kind, which the path says
+ * too, is left out: within a list it is not said again.
+ */
 export function versionOf(object: JsonObject): string {
   const metadata = metadataOf(object);
-  const digest = hash('sha256', canonicalJson(withoutBookkeeping(object)), 'hex').slice(0, 32);
+  const { kind: _kind, apiVersion: _apiVersion, ...content } = withoutBookkeeping(object);
+  const digest = hash('sha256', canonicalJson(content), 'hex').slice(0, 32);
   return `${textAt(metadata, 'name')}@${textAt(metadata, 'uid')}:${digest}`;
 }

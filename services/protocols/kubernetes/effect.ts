@@ -57,6 +57,8 @@ export interface ObjectFacts {
   readonly labels: LabelFacts;
   /** Of all containers as they would be. */
   readonly images: readonly string[];
+  /** False: nothing would be another than it is, not even who owns which field of it. */
+  readonly changes: boolean;
 }
 
 export interface KubernetesEffect extends Effect {
@@ -79,7 +81,7 @@ export interface KubernetesEffect extends Effect {
   readonly movesValues: boolean;
 }
 
-export const noFacts: ObjectFacts = { labels: { kind: 'none' }, images: [] };
+export const noFacts: ObjectFacts = { labels: { kind: 'none' }, images: [], changes: true };
 
 const clusterScoped: ReadonlySet<string> = new Set([
   ...['namespaces', 'nodes', 'persistentvolumes', 'componentstatuses'],

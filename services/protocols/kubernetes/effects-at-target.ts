@@ -99,13 +99,27 @@ async function written({ target, request, read }: Asked): Promise<Answer> {
 
 async function deleted({ target, read }: Asked): Promise<Answer> {
   const answer = await get(target, objectPath(read), maxObjectBytes);
-  if (!isFound(answer)) return refusal(answer);
-  const effect = requestEffect(read.info, read.dryRun, factsOf([{ before: answer.object, after: null }]));
-  return known([effect], [`- ${described(answer.object)}`], [answer.object]);
+  return isFound(answer) ? deletion(read, answer.object) : refusal(answer);
 }
 
+/** What deleting this one object is. */
+export function deletion(
+  { info, dryRun }: KubernetesRequest & { readonly info: ResourceRequest },
+  object: JsonObject,
+): Outcome {
+  const effect = requestEffect(info, dryRun, factsOf([{ before: object, after: null }]));
+  return known([effect], [`- ${described(object)}`], [object]);
+}
+
+/** What a list with these selectors has at its beginning. @throws ApiServerError */
+export const listed = (target: RequestTarget, { path, query }: Selection): Promise<ApiAnswer> =>
+  get(target, `${path}?${selection(query)}`, maxListBytes);
+
+/** A collection, and what is selected in it. */
+export type Selection = Pick<KubernetesRequest, 'path' | 'query'>;
+
 async function allDeleted({ target, read }: Asked): Promise<Answer> {
-  const list = await get(target, `${read.path}?${selection(read)}`, maxListBytes);
+  const list = await listed(target, read);
   if (!isFound(list)) return refusal(list);
   const objects = listAt(list.object, 'items').filter(isObject);
   if (objects.length > maxListedObjects || textAt(metadataOf(list.object), 'continue') !== '') {
@@ -140,7 +154,7 @@ const known = (
 
 const noBody = Buffer.alloc(0);
 
-const isFound = ({ status }: ApiAnswer): boolean => status >= 200 && status < 300;
+export const isFound = ({ status }: ApiAnswer): boolean => status >= 200 && status < 300;
 
 /** 401 and 5xx are between the gateway and the API server, and no word on the request. */
 const refusal = ({ status, object }: ApiAnswer): Refused | Unknown =>
@@ -167,7 +181,7 @@ const dryRunQuery = ({ query }: KubernetesRequest): string =>
     ...(query.parameters.some(({ name }) => name === 'dryRun') ? [] : ['dryRun=All']),
   ].join('&');
 
-const selection = ({ query }: KubernetesRequest): string =>
+const selection = (query: KubernetesRequest['query']): string =>
   new URLSearchParams([
     ...query.parameters
       .filter(({ name }) => name === 'labelSelector' || name === 'fieldSelector')

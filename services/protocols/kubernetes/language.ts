@@ -1,6 +1,6 @@
 import { hash, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Intent, Parameter, Unacceptable } from '../../core/model/action.ts';
+import type { Action, Intent, Parameter, Unacceptable } from '../../core/model/action.ts';
 import { noParameters } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { JsonObject } from '../../core/model/strict-json.ts';
@@ -12,8 +12,9 @@ import { AnswerPlans } from './answer-plans.ts';
 import { textAt } from './api-object.ts';
 import { mediaTypeOf } from './body.ts';
 import type { KubernetesEffect } from './effect.ts';
-import { outcomeAtTarget } from './effects-at-target.ts';
+import { deletion, type Outcome, outcomeAtTarget } from './effects-at-target.ts';
 import { forwardedHeaders } from './headers.ts';
+import { KubectlCommands } from './kubectl-commands.ts';
 import { maxListedObjects, maxRememberedIntents } from './limits.ts';
 import { effectOfRequest, type KubernetesRequest, questionOf, readRequest } from './reading.ts';
 import { isConnecting, type ResourceRequest } from './request-info.ts';
@@ -38,6 +39,9 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
 
   readonly #plans: AnswerPlans;
   readonly streams: KubernetesStreams | null;
+  readonly commands = new KubectlCommands((request, target, object) =>
+    this.#deletionOf(request, target, object),
+  );
 
   /**
    * @param key of pseudonyms
@@ -97,12 +101,7 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
         case 'known':
           if (outcome.writesMasks && obligations !== null && obligations.masks.length > 0)
             return { ...intent, effects: outcome.effects, unacceptable: maskWritten };
-          return {
-            ...intent,
-            text: [intent.text, ...outcome.lines].join('\n'),
-            effects: outcome.effects,
-            versions: [...intent.versions, ...outcome.versions],
-          };
+          return withOutcome(intent, outcome);
         case 'refused': {
           const refused = { ...intent, unacceptable: refusedByTarget(textAt(outcome.object, 'message')) };
           this.#answers.set(refused, outcome);
@@ -113,6 +112,18 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
         case 'too-many':
           return { ...intent, unacceptable: tooMany };
       }
+    };
+  }
+
+  /** A request to delete this object, as it would be understood; null when it is none. */
+  #deletionOf(request: RoutedRequest, target: RequestTarget, object: JsonObject): Action | null {
+    const intent = this.read(request, target);
+    const write = this.#writes.get(intent);
+    if (write === undefined || questionOf(write.info) !== 'one-object') return null;
+    return {
+      intent: withOutcome(intent, deletion(write, object)),
+      parameters: this.parameters(request),
+      sessionState: '',
     };
   }
 
@@ -148,6 +159,13 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
       : statusAnswer(deny, context);
   }
 }
+
+const withOutcome = (intent: Intent, { lines, effects, versions }: Outcome): Intent => ({
+  ...intent,
+  text: [intent.text, ...lines].join('\n'),
+  effects,
+  versions: [...intent.versions, ...versions],
+});
 
 const blank = (
   { method, targetPath, headers, body, route }: RoutedRequest,

@@ -50,5 +50,12 @@ export const lowWaterBytes = 256 * 1024;
 /** Labels of one condition, patterns of one list: more is a list that nobody reads. */
 export const maxPatternCharacters = 1_000;
 
+/** Commands of kubectl that have listed what they delete; over it, the oldest is forgotten, and each of its objects is held by itself. */
+export const maxRememberedCommands = 1_000;
+/** Lists of one such command: `kubectl delete pods,configmaps,jobs --all` makes one for each resource. */
+export const maxListsOfCommand = 20;
+/** A command lists, and deletes then; but a person may take long to approve. */
+export const commandKeptMs = 60 * 60_000;
+
 /** Plans of masks for resources of one policy. Clients choose the names of resources, and a cluster has some hundred. */
 export const maxAnswerPlans = 500;

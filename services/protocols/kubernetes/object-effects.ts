@@ -1,6 +1,6 @@
 /** What writing an object does beside writing it, from the object as it is and as it would be. */
 import type { JsonObject } from '../../core/model/strict-json.ts';
-import { canonicalJson, labelsOf, listAt, metadataOf, objectAt, textAt } from './api-object.ts';
+import { canonicalJson, contentOf, labelsOf, listAt, metadataOf, objectAt, textAt } from './api-object.ts';
 import { effectOf, type KubernetesEffect, noFacts, type ObjectFacts, type Power } from './effect.ts';
 import { type PodReach, podSpecsIn, reachOf } from './pod-spec.ts';
 import type { ResourceRequest } from './request-info.ts';
@@ -19,7 +19,11 @@ export const factsOf = (changes: readonly Change[]): ObjectFacts => ({
     ),
   },
   images: changes.flatMap(({ after }) => (after === null ? [] : reachOf(podSpecsIn(after)).images)),
+  changes: changes.some(changesAnything),
 });
+
+const changesAnything = ({ before, after }: Change): boolean =>
+  before === null || after === null || canonicalJson(contentOf(before)) !== canonicalJson(contentOf(after));
 
 const rbac = 'rbac.authorization.k8s.io';
 

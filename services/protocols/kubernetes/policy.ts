@@ -133,6 +133,17 @@ const dryRun: EffectCondition = {
   compile: (value: unknown) => (effect) => asKubernetes(effect).dryRun === value,
 };
 
+/** Not known before the target was asked: then it may yet be what an allow rule wants. */
+const changes: EffectCondition = {
+  schema: z.boolean(),
+  compile(value: unknown, outcome: RuleOutcome) {
+    return (effect) => {
+      const { facts } = asKubernetes(effect);
+      return facts === null ? outcome === 'allow' : facts.changes === value;
+    };
+  },
+};
+
 const powerList = z.array(z.enum(powers)).min(1);
 
 const powersOf: EffectCondition = {
@@ -184,6 +195,7 @@ export interface KubernetesConditions {
   /** `registry.example/*` */
   readonly images: readonly string[];
   readonly dryRun: boolean;
+  readonly changes: boolean;
   /** With the effect `escape`. */
   readonly powers: readonly Power[];
   /** With the effect `exec`: `ls`, `git status`, `cat /var/log/**` */
@@ -209,6 +221,7 @@ export const kubernetesPolicy: PolicyWords = {
     labels,
     images,
     dryRun,
+    changes,
     powers: powersOf,
     commands,
   } satisfies Readonly<Record<keyof KubernetesConditions, EffectCondition>>,

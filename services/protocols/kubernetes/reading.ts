@@ -112,11 +112,16 @@ function plainEffect({ info, dryRun, query }: KubernetesRequest): KubernetesEffe
     return { ...effectOf({ ...nowhere, verb: 'discover' }, noFacts), resource: `/${info.path}` };
   }
   if (questionOf(info) !== null) return requestEffect(info, dryRun, null);
+  const isRead = info.verb === 'get' || info.verb === 'list' || info.verb === 'watch';
   if (info.name !== '' || info.verb === 'create') {
-    return requestEffect(info, dryRun, { labels: { kind: 'unknown' }, images: [] });
+    return requestEffect(info, dryRun, { labels: { kind: 'unknown' }, images: [], changes: !isRead });
   }
   const selected = labelRequirements(query.parameters);
   const equal = 'fault' in selected ? [] : selected.equal;
   const labels = new Map(equal.map(({ key, value }) => [key, value]));
-  return requestEffect(info, dryRun, { labels: { kind: 'selected', equal: labels }, images: [] });
+  return requestEffect(info, dryRun, {
+    labels: { kind: 'selected', equal: labels },
+    images: [],
+    changes: !isRead,
+  });
 }

@@ -208,7 +208,13 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
 
   async #hold(asked: Asked<Target>, held: HeldSubmission, hungUp: AbortSignal): Promise<Settlement> {
     const { gate } = asked.session;
-    const pending = gate.hold(held, { revalidate: () => this.#revalidated(asked) });
+    const { request, target } = asked;
+    const { commands } = this.#language;
+    const pending = gate.hold(held, {
+      revalidate: () => this.#revalidated(asked),
+      command: commands?.nameOf(request) ?? null,
+      ahead: async () => (await commands?.ahead(request, target, gate.id)) ?? [],
+    });
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
     pending.onNotice(({ id }) =>
@@ -276,6 +282,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
     trace?.phase('upstream');
     trace?.sent();
+    this.#language.commands?.released(request, intent, session.gate.id);
     const policyPlan = this.#language.answerPlan(request, intent, obligations);
     const { streams } = this.#language;
     if (streams?.carries(intent) === true) {

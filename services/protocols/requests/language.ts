@@ -1,7 +1,7 @@
 /** What each protocol whose requests Envoy forwards gives to the engine that they share. */
-import type { Intent, Parameter } from '../../core/model/action.ts';
+import type { Action, Intent, Parameter } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
-import type { ActionId, HoldId } from '../../core/model/ids.ts';
+import type { ActionId, HoldId, SessionId } from '../../core/model/ids.ts';
 import type { ActionOutcome } from '../../core/model/trail-entry.ts';
 import type { StreamIntake } from '../protocol.ts';
 import type { AnswerNotes, ArrivedRequest, Header, OwnAnswer, RequestRoute } from '../request.ts';
@@ -55,6 +55,16 @@ export interface StreamCarrier<Target extends RequestTarget> extends StreamIntak
   refusal(deny: Deny, request: RoutedRequest, intent: Intent): ForwardedHeaders | null;
 }
 
+/** Clients that do with several requests what was one command of a person's, and say so. They may say anything: nothing is allowed by it. */
+export interface ClientCommands<Target extends RequestTarget> {
+  /** Of which command a request says that it is a part; null where it says none. */
+  nameOf(request: RoutedRequest): string | null;
+  /** A request of this session goes to the target. */
+  released(request: RoutedRequest, intent: Intent, session: SessionId): void;
+  /** What the command is about to ask for beside this request that is held, each as it will come; none where that is not known. Never rejects. */
+  ahead(request: RoutedRequest, target: Target, session: SessionId): Promise<readonly Action[]>;
+}
+
 export interface RequestLanguage<Target extends RequestTarget> {
   readonly protocol: string;
   /** What it would do, by the request alone. Asked again when a hold is approved, since targets change in the config. */
@@ -76,6 +86,8 @@ export interface RequestLanguage<Target extends RequestTarget> {
   answerPlan(request: RoutedRequest, intent: Intent, obligations: Obligations): AnswerPlan | null;
   /** Whether the answer goes on for as long as client and target like, as far as the request tells. */
   asksForStream(request: RoutedRequest, intent: Intent): boolean;
+  /** Null where requests say of no command that they are a part of it. */
+  readonly commands: ClientCommands<Target> | null;
   /** Null where no request becomes a stream that the gateway carries itself. */
   readonly streams: StreamCarrier<Target> | null;
   /** In which form the gateway answers itself: Envoy labels it by that (envoy/own-replies.ts). */

@@ -67,6 +67,8 @@ export function request({ approval, ...given }: Given = {}): HoldRequest {
     effects: ['delete app.orders'],
     consequences: ['trigger audit on app.orders runs app.log (plpgsql)'],
     sessionState: '',
+    command: null,
+    alsoApproves: [],
     openedAtMs: 0,
     expiresAtMs: 0,
     owner: 'gateway-1',

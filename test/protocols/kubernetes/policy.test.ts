@@ -93,13 +93,14 @@ describe('labels', () => {
     [{ kind: 'unknown' }, false, true],
     [{ kind: 'none' }, false, false],
   ])('%j', (facts, allows, denies) => {
-    const on = effect({ facts: { labels: facts, images: [] } });
+    const on = effect({ facts: { labels: facts, images: [], changes: true } });
     expect(both('labels', { app: 'web' }, on)).toEqual([allows, denies]);
   });
 });
 
 describe('images, dry runs and powers', () => {
-  const images = (...all: readonly string[]) => effect({ facts: { labels: { kind: 'none' }, images: all } });
+  const images = (...all: readonly string[]) =>
+    effect({ facts: { labels: { kind: 'none' }, images: all, changes: true } });
   test.each<[on: KubernetesEffect, allows: boolean, denies: boolean]>([
     [images('registry.example/a', 'registry.example/b'), true, true],
     [images('registry.example/a', 'evil.example/b'), false, true],
@@ -114,6 +115,15 @@ describe('images, dry runs and powers', () => {
     expect(both('dryRun', true, effect({ dryRun: true }))).toEqual([true, true]);
     expect(both('dryRun', true, effect())).toEqual([false, false]);
     expect(both('dryRun', false, effect())).toEqual([true, true]);
+  });
+
+  test('what changes nothing is told from what does, once the target was asked', () => {
+    const facts = (changes: boolean) =>
+      effect({ verb: 'patch', facts: { labels: { kind: 'none' }, images: [], changes } });
+    expect(both('changes', false, facts(false))).toEqual([true, true]);
+    expect(both('changes', false, facts(true))).toEqual([false, false]);
+    expect(both('changes', true, facts(true))).toEqual([true, true]);
+    expect(both('changes', false, effect({ verb: 'patch', facts: null }))).toEqual([true, false]);
   });
 
   test('powers are those of an escape', () => {

@@ -216,6 +216,7 @@ function headOf(caller: Caller, hold: Hold) {
     approvals: votes.filter(({ verdict }) => verdict === 'approve').length,
     quorum: request.approval.quorum,
     mayVote: mayVote(caller, hold),
+    command: request.command,
   };
 }
 
@@ -227,6 +228,7 @@ const summaryOf = (caller: Caller, hold: Hold): HoldSummary => {
     textCharacters: text.length,
     effects: effects.slice(0, maxPreviewEffects),
     effectsLeftOut: Math.max(0, effects.length - maxPreviewEffects),
+    alsoApproves: hold.request.alsoApproves.length,
   };
 };
 
@@ -242,6 +244,7 @@ function detailOf(caller: Caller, hold: Hold): HoldDetail {
     effects: request.effects,
     consequences: request.consequences,
     sessionState: request.sessionState,
+    alsoApproves: request.alsoApproves,
     clientWaits: request.owner !== null,
     approvers: approval.approvers,
     grant: approval.grant,

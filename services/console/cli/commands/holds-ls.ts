@@ -38,15 +38,26 @@ async function run(options: Options): Promise<void> {
   if (items.length === 0)
     return print(state === 'open' ? 'No open holds that you may see.' : 'No holds that you may see.');
   const nowMs = Date.now();
+  const namesCommands = items.some(({ command }) => command !== null);
   print(
     ...columnList(
-      ['HOLD', 'STATE', 'EXPIRES', 'ASKED BY', 'TARGET', 'EFFECTS', 'YOU'],
+      [
+        'HOLD',
+        'STATE',
+        'EXPIRES',
+        'ASKED BY',
+        'TARGET',
+        ...(namesCommands ? ['COMMAND'] : []),
+        'EFFECTS',
+        'YOU',
+      ],
       items.map((hold) => [
         hold.id,
         hold.state,
         hold.state === 'open' ? fromNow(hold.expiresAt, nowMs) : '',
         speakerText({ ...hold.requester, actsFor: behind(hold) }),
         hold.target,
+        ...(namesCommands ? [commandText(hold)] : []),
         effectsText(hold),
         hold.mayVote ? 'may decide' : '',
       ]),
@@ -55,10 +66,29 @@ async function run(options: Options): Promise<void> {
   if (more) note(`There are more than ${limit}: --limit lists them.`);
   if (items.some(({ mayVote }) => mayVote))
     note(`To see one whole: sallyport holds show ${visibleText(items[0]?.id ?? '')}`);
+  if (areOfOneCommand(items))
+    note('To decide on all of one command at once: sallyport holds approve HOLD --together --reason "…"');
 }
+
+/** Its words, and enough of what tells it from others. */
+const commandText = ({ command }: HoldSummary): string =>
+  command !== null && command.length > maxCommandCharacters
+    ? `${command.slice(0, maxCommandCharacters)}…`
+    : (command ?? '');
+const maxCommandCharacters = 24;
 
 const behind = ({ chain, requester }: HoldSummary) =>
   chain.filter(({ subject, issuer }) => subject !== requester.subject || issuer !== requester.issuer);
 
-const effectsText = ({ effects, effectsLeftOut }: HoldSummary): string =>
-  [...effects, ...(effectsLeftOut > 0 ? [`and ${effectsLeftOut} more`] : [])].join(', ');
+const effectsText = ({ effects, effectsLeftOut, alsoApproves }: HoldSummary): string =>
+  [
+    ...effects,
+    ...(effectsLeftOut > 0 ? [`and ${effectsLeftOut} more`] : []),
+    ...(alsoApproves > 0 ? [`and ${alsoApproves} other actions`] : []),
+  ].join(', ');
+
+/** Whether there are several to decide on that say that they are of one command. */
+const areOfOneCommand = (holds: readonly HoldSummary[]): boolean => {
+  const commands = holds.flatMap(({ command, mayVote }) => (command !== null && mayVote ? [command] : []));
+  return new Set(commands).size < commands.length;
+};

@@ -7,13 +7,15 @@
 
 local id = ARGV[1]
 if state_of(id) ~= 'open' then return 0 end
-local hold = redis.call('HMGET', hold_key(id), 'owner', 'requester', 'digest', 'expiresAtMs')
+local hold = redis.call('HMGET', hold_key(id), 'owner', 'expiresAtMs')
 local owner = hold[1]
 if owner ~= '' then
   redis.call('HSET', hold_key(id), 'owner', '')
   redis.call('SREM', owner_key(owner), id)
-  redis.call('SADD', deferred_key(hold[2], hold[3]), id)
-  keep(deferred_key(hold[2], hold[3]), tonumber(hold[4]))
+  for _, key in ipairs(deferred_keys(id)) do
+    redis.call('SADD', key, id)
+    keep(key, tonumber(hold[2]))
+  end
   tell(owner, id)
 end
 return 1

@@ -17,7 +17,7 @@ import { type Principal, sameParty } from '../../model/principal.ts';
 import { acceptedReason, acceptedRequest } from '../acceptable.ts';
 import { voteRefusal } from '../eligibility.ts';
 import { maxOpenHolds } from '../limits.ts';
-import { approvalsLeft, approversOf, grantTerms } from '../votes.ts';
+import { alsoGrantsLastMs, approvalsLeft, approversOf, approves, grantTerms } from '../votes.ts';
 import { Journal } from './journal.ts';
 import { Ledger } from './ledger.ts';
 import type { LedgerEvent } from './ledger-event.ts';
@@ -64,7 +64,7 @@ export class EmbeddedApprovals implements Approvals {
       throw new ApprovalsError('invalid-request', `hold ${id}: the id was used before`);
     }
     const openHolds = this.#ledger.openOf(requester);
-    const same = openHolds.find((hold) => hold.request.digest === digest && hold.request.owner === null);
+    const same = openHolds.find((hold) => hold.request.owner === null && approves(hold.request, digest));
     if (same !== undefined) {
       return { kind: 'exists', id: same.request.id, expiresAtMs: same.request.expiresAtMs };
     }
@@ -144,9 +144,11 @@ export class EmbeddedApprovals implements Approvals {
     const left = approvalsLeft(hold.request, votes);
     const state = verdict === 'reject' ? 'rejected' : left === 0 ? 'approved' : 'open';
     const grant = state === 'approved' ? grantBy(hold.request, votes, nowMs) : null;
-    if (grant !== null) this.#ledger.forgetGrants(nowMs);
-    this.#commit({ kind: 'voted', hold: id, vote, state, grant });
-    if (hold.request.owner === null || grant !== null) await this.#journal.sync();
+    const alsoGrants = state === 'approved' ? alsoGrantsBy(hold.request, votes, nowMs) : [];
+    const leavesGrants = grant !== null || alsoGrants.length > 0;
+    if (leavesGrants) this.#ledger.forgetGrants(nowMs);
+    this.#commit({ kind: 'voted', hold: id, vote, state, grant, alsoGrants });
+    if (hold.request.owner === null || leavesGrants) await this.#journal.sync();
     return { kind: 'counted', hold: { request: hold.request, state, votes }, approvalsLeft: left };
   }
 
@@ -294,3 +296,14 @@ function grantBy(request: HoldRequest, votes: readonly Vote[], nowMs: number): G
     expiresAtMs: nowMs + lastsMs,
   };
 }
+
+/** For each of the other actions that it approves: once, whether its client waits or not, since they are yet to come. */
+const alsoGrantsBy = (request: HoldRequest, votes: readonly Vote[], nowMs: number): readonly Grant[] =>
+  request.alsoApproves.map(({ digest }) => ({
+    id: newGrantId(),
+    hold: request.id,
+    scope: { kind: 'exact' },
+    digest,
+    approvers: approversOf(votes),
+    expiresAtMs: nowMs + alsoGrantsLastMs(request),
+  }));

@@ -13,13 +13,14 @@ import {
 /** One line of the journal: what happened, decided already. */
 export type LedgerEvent =
   | { readonly kind: 'opened'; readonly request: HoldRequest }
-  /** `state` is the hold's after this vote; `grant` is what its approval left behind. */
+  /** `state` is the hold's after this vote; `grant` is what its approval left behind, and `alsoGrants` for what it also approves. */
   | {
       readonly kind: 'voted';
       readonly hold: HoldId;
       readonly vote: Vote;
       readonly state: Extract<HoldState, 'open' | 'approved' | 'rejected'>;
       readonly grant: Grant | null;
+      readonly alsoGrants: readonly Grant[];
     }
   | { readonly kind: 'deferred'; readonly hold: HoldId }
   | {
@@ -41,6 +42,8 @@ export const ledgerEventRecord: z.ZodType<LedgerEvent> = z.discriminatedUnion('k
     vote: voteRecord,
     state: z.enum(['open', 'approved', 'rejected']),
     grant: grantRecord.nullable(),
+    // Votes of before there were any are read on.
+    alsoGrants: z.array(grantRecord).default([]),
   }),
   z.strictObject({ kind: z.literal('deferred'), hold: holdIdRecord }),
   z.strictObject({

@@ -84,6 +84,7 @@ export class Ledger {
           votes: [...hold.votes, event.vote],
         }));
         if (event.grant !== null) this.#addGrant(event.grant);
+        for (const grant of event.alsoGrants) this.#addGrant(grant);
         return;
       case 'deferred':
         this.#change(event.hold, 'open', 0, (hold) => ({

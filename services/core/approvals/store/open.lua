@@ -5,7 +5,7 @@
 -- ARGV[4]  withinMs        ARGV[5]  most open holds of one requester           ARGV[6]  of all requesters
 -- ARGV[7]  digest          ARGV[8]  request (JSON)       ARGV[9]  quorum
 -- ARGV[10] scope (JSON)    ARGV[11] grantKind            ARGV[12] grantDigest  ARGV[13] grantMs
--- ARGV[14] leaseMs
+-- ARGV[14] leaseMs         ARGV[15] alsoMs               ARGV[16...] digests of what it also approves
 --
 -- {'opened', expiresAtMs} | {'exists', id, expiresAtMs} | {'too-many'} | {'used-id'}
 
@@ -34,15 +34,18 @@ local kept_until_ms = expires_at_ms + ended_kept_ms
 redis.call('HSET', hold_key(id),
   'state', 'open', 'owner', owner, 'request', ARGV[8], 'requester', requester, 'digest', digest,
   'quorum', ARGV[9], 'votes', 0, 'approvals', 0, 'openedAtMs', now_ms, 'expiresAtMs', expires_at_ms,
-  'scope', ARGV[10], 'grantKind', ARGV[11], 'grantDigest', ARGV[12], 'grantMs', ARGV[13])
+  'scope', ARGV[10], 'grantKind', ARGV[11], 'grantDigest', ARGV[12], 'grantMs', ARGV[13], 'alsoMs', ARGV[15],
+  'also', table.concat(ARGV, ' ', 16))
 redis.call('PEXPIREAT', hold_key(id), kept_until_ms)
 redis.call('ZADD', open_key, expires_at_ms, id)
 keep(open_key, kept_until_ms)
 redis.call('SADD', requester_key(requester), id)
 keep(requester_key(requester), kept_until_ms)
 if owner == '' then
-  redis.call('SADD', deferred_key(requester, digest), id)
-  keep(deferred_key(requester, digest), kept_until_ms)
+  for _, key in ipairs(deferred_keys(id)) do
+    redis.call('SADD', key, id)
+    keep(key, kept_until_ms)
+  end
 else
   redis.call('SADD', owner_key(owner), id)
   keep(owner_key(owner), kept_until_ms)

@@ -7,12 +7,13 @@
 -- <prefix>:hold:<id>             hash   the hold; lives ended_kept_ms longer than it is open
 --     state owner ('' when nobody waits) request requester digest quorum votes approvals openedAtMs expiresAtMs
 --     scope grantKind grantDigest grantMs      what its approval leaves behind
+--     also (digests, a blank between them) alsoMs      what it approves beside that, each once
 --     vote:<n> (the verdict) vote:<n>:approver vote:<n>:reason vote:<n>:atMs; party:<issuer and subject> has voted
 --     usedBy                                   the wait that has used it up
 -- <prefix>:open                  zset   open holds by expiry
 -- <prefix>:ended                 list   holds that have left the open state, the last one first
 -- <prefix>:requester:<digest>    set    open holds of one requester
--- <prefix>:deferred:<requester digest>:<digest>   set   those of one action that nobody waits for
+-- <prefix>:deferred:<requester digest>:<digest>   set   those that approve one action and that nobody waits for
 -- <prefix>:owner:<owner>         set    open holds whose clients wait at one process
 -- <prefix>:leases                zset   processes by the time at which they count as dead
 -- <prefix>:grant:<id>            hash   a grant
@@ -33,6 +34,21 @@ local function owner_key(owner) return prefix .. ':owner:' .. owner end
 local function grant_key(id) return prefix .. ':grant:' .. id end
 local function grants_key(digest) return prefix .. ':grants:' .. digest end
 
+-- The digests of what a hold approves beside its own action. None of a hold that an older gateway has opened.
+local function also_of(id)
+  local digests = {}
+  for digest in string.gmatch(redis.call('HGET', hold_key(id), 'also') or '', '%S+') do digests[#digests + 1] = digest end
+  return digests
+end
+
+-- Where a hold that nobody waits for is found by what it approves.
+local function deferred_keys(id)
+  local hold = redis.call('HMGET', hold_key(id), 'requester', 'digest')
+  local keys = { deferred_key(hold[1], hold[2]) }
+  for _, digest in ipairs(also_of(id)) do keys[#keys + 1] = deferred_key(hold[1], digest) end
+  return keys
+end
+
 -- Makes a shared key live at least until then. (PEXPIREAT ... GT leaves a key without a TTL as it is.)
 local function keep(key, until_ms)
   if redis.call('PEXPIRETIME', key) < until_ms then redis.call('PEXPIREAT', key, until_ms) end
@@ -50,12 +66,12 @@ end
 local function leave_open(id, state)
   local key = hold_key(id)
   redis.call('ZREM', open_key, id)
-  local hold = redis.call('HMGET', key, 'requester', 'owner', 'digest')
+  local hold = redis.call('HMGET', key, 'requester', 'owner')
   local requester, owner = hold[1], hold[2]
   -- Evicted by a Redis that is short of memory: then there is nothing left to end.
   if not requester then return end
   redis.call('SREM', requester_key(requester), id)
-  redis.call('SREM', owner == '' and deferred_key(requester, hold[3]) or owner_key(owner), id)
+  for _, found_by in ipairs(owner == '' and deferred_keys(id) or { owner_key(owner) }) do redis.call('SREM', found_by, id) end
   redis.call('HSET', key, 'state', state)
   redis.call('PEXPIREAT', key, now_ms + ended_kept_ms)
   redis.call('LPUSH', ended_key, id)

@@ -23,7 +23,7 @@ import type { Script } from '../../redis/script.ts';
 import { acceptedReason, acceptedRequest } from '../acceptable.ts';
 import { voteRefusal } from '../eligibility.ts';
 import { heartbeatsPerLease, holdsPerFetch, maxOpenHolds, ownerLeaseMs } from '../limits.ts';
-import { approvalsLeft, approversOf, grantTerms } from '../votes.ts';
+import { alsoGrantsLastMs, approvalsLeft, approversOf, grantTerms } from '../votes.ts';
 import { grantFrom, holdFrom, lists, texts } from './redis-records.ts';
 import { type Claim, WaitingPlace } from './redis-waiting.ts';
 import { scripts } from './scripts.ts';
@@ -104,6 +104,7 @@ export class RedisApprovals implements Approvals {
       ...[id, requesterDigest(request.requester), waits ? this.#owner : '', approval.withinMs],
       ...[this.#parts.maxOpenPerPrincipal, maxOpenHolds, request.digest, json, approval.quorum],
       ...[JSON.stringify(approval.grant), approval.grant.kind, grant.digest, grant.lastsMs, this.#leaseMs],
+      ...[alsoGrantsLastMs(request), ...request.alsoApproves.map((other) => other.digest)],
     ];
     let reply: readonly string[];
     try {
@@ -158,7 +159,8 @@ export class RedisApprovals implements Approvals {
     const refusal = voteRefusal(hold.request, approver);
     if (refusal !== null) return { kind: 'refused', why: refusal };
     const party = partyText({ issuer: approver.issuer, subject: approver.subject });
-    const args = [id, party, verdict, acceptedReason(reason), newGrantId()];
+    const others = hold.request.alsoApproves.map(() => newGrantId());
+    const args = [id, party, verdict, acceptedReason(reason), newGrantId(), ...others];
     const [kind, ...rest] = texts(await this.#run(scripts.vote, args));
     if (kind !== 'counted') return { kind: 'refused', why: refusalFrom(rest[0]) };
     const counted = holdFrom(rest);

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  id       ARGV[2]  party (JSON)   ARGV[3]  verdict   ARGV[4]  reason
--- ARGV[5]  id for the grant, should there be one
+-- ARGV[5]  id for the grant, should there be one         ARGV[6...] ids for the grants of what it also approves
 --
 -- {'refused', why} | {'counted', field, value, ...} with the fields of the hold
 
@@ -27,18 +27,22 @@ redis.call('HSET', key, 'votes', n,
 if verdict == 'reject' then
   leave_open(id, 'rejected')
 elseif redis.call('HINCRBY', key, 'approvals', 1) >= quorum then
-  if owner == '' or hold[4] == 'window' then
-    local terms = redis.call('HMGET', key, 'scope', 'grantDigest', 'grantMs')
-    local expires_at_ms = now_ms + tonumber(terms[3])
-    local approvers = {}
-    for i = 1, n do approvers[i] = redis.call('HGET', key, 'vote:' .. i .. ':approver') end
-    redis.call('HSET', grant_key(ARGV[5]),
-      'id', ARGV[5], 'hold', id, 'scope', terms[1], 'digest', terms[2], 'kind', hold[4],
+  local approvers = {}
+  for i = 1, n do approvers[i] = redis.call('HGET', key, 'vote:' .. i .. ':approver') end
+  local function grant(grant_id, scope, kind, digest, lasts_ms)
+    local expires_at_ms = now_ms + tonumber(lasts_ms)
+    redis.call('HSET', grant_key(grant_id),
+      'id', grant_id, 'hold', id, 'scope', scope, 'digest', digest, 'kind', kind,
       -- Each is JSON already, so this is a JSON array.
       'approvers', '[' .. table.concat(approvers, ',') .. ']', 'expiresAtMs', expires_at_ms)
-    redis.call('PEXPIREAT', grant_key(ARGV[5]), expires_at_ms)
-    redis.call('ZADD', grants_key(terms[2]), expires_at_ms, ARGV[5])
-    keep(grants_key(terms[2]), expires_at_ms)
+    redis.call('PEXPIREAT', grant_key(grant_id), expires_at_ms)
+    redis.call('ZADD', grants_key(digest), expires_at_ms, grant_id)
+    keep(grants_key(digest), expires_at_ms)
+  end
+  local terms = redis.call('HMGET', key, 'scope', 'grantDigest', 'grantMs', 'alsoMs')
+  if owner == '' or hold[4] == 'window' then grant(ARGV[5], terms[1], hold[4], terms[2], terms[3]) end
+  for i, digest in ipairs(also_of(id)) do
+    if ARGV[5 + i] then grant(ARGV[5 + i], '{"kind":"exact"}', 'exact', digest, terms[4]) end
   end
   leave_open(id, 'approved')
 end

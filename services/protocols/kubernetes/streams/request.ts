@@ -127,7 +127,7 @@ export function meaningOf(request: StreamRequest, info: ResourceRequest): Stream
         name: info.name,
         dryRun: false,
       },
-      { labels: { kind: 'unknown' }, images: [] },
+      { labels: { kind: 'unknown' }, images: [], changes: true },
     ),
     command,
   });
