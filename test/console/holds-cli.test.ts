@@ -83,6 +83,66 @@ Parameters
     expect(JSON.parse(json.stdout)).toMatchObject({ text, parameters, digest: hold.digest });
   });
 
+  test('are shown with all that an approval lets through beside them', async () => {
+    const alsoApproves = [
+      { digest: 'a'.repeat(64), text: 'DELETE /b\n- b\u202e', effects: ['delete pods b', 'delete pods c'] },
+      { digest: 'b'.repeat(64), text: 'DELETE /d', effects: ['delete pods d'] },
+    ];
+    const hold = await gateway.hold({ command: 'kubectl delete 0c1f', alsoApproves });
+    const { stdout } = await sallyport(['holds', 'show', hold.id], bob());
+    expect(stdout).toContain('when it is sent again; and the 2 other actions below, once each\n');
+    expect(stdout).toContain('  command      kubectl delete 0c1f (as the client calls it)\n');
+    expect(stdout).toContain(`\
+Also approves 2 other actions, once each
+  1            delete pods b, delete pods c
+               DELETE /b; - b⟨U+202E⟩
+  2            delete pods d
+               DELETE /d
+1 character is shown as code points`);
+    expect((await sallyport(['holds', 'ls'], bob())).stdout).toMatch(/COMMAND .*\n.*and 2 other actions/);
+  });
+
+  test('of one command are decided together, and no others', async () => {
+    const command = 'kubectl apply 0c1f';
+    const [first, second, other, stranger] = [
+      await gateway.hold({ command, text: 'PATCH /a' }),
+      await gateway.hold({ command, text: 'PATCH /b' }),
+      await gateway.hold({ command: 'kubectl apply 0c20', text: 'PATCH /c' }),
+      await gateway.hold({ command, text: 'PATCH /d', requester: { issuer: 'x', subject: 'agent-8' } }),
+    ];
+    const run = onTerminal(['holds', 'approve', second.id, '--reason', 'fine', '--together'], bob());
+    const [question] = await run.until(/2 holds, as shown above\. Approve them all\? \[y\/N\] /);
+    expect(question).toBeDefined();
+    expect(plain(run.output)).toMatch(/PATCH \/b[\s\S]*PATCH \/a/);
+    run.write('y\n');
+    expect((await run.finished).status).toBe(0);
+    const states = async () =>
+      Promise.all(
+        [first, second, other, stranger].map(async ({ id }) => (await gateway.approvals.show(id))?.state),
+      );
+    expect(await states()).toEqual(['approved', 'approved', 'open', 'open']);
+    const none = await gateway.hold();
+    const refused = await sallyport(
+      ['holds', 'reject', none.id, '--reason', 'x', '--yes', '--together'],
+      bob(),
+    );
+    expect(refused).toMatchObject({ status: 1 });
+    expect(refused.stderr).toContain('says of no command');
+    const both = [
+      'holds',
+      'approve',
+      other.id,
+      '--reason',
+      'x',
+      '--yes',
+      '--together',
+      '--digest',
+      other.digest,
+    ];
+    expect((await sallyport(both, bob())).status).toBe(2);
+    expect(await states()).toEqual(['approved', 'approved', 'open', 'open']);
+  });
+
   test('TOK-049: of any size are shown to the last character', async () => {
     const lines = Array.from({ length: 5000 }, (_, index) => `UPDATE app.orders SET n = ${index};`);
     const { id } = await gateway.hold({ text: lines.join('\n') });

@@ -1,7 +1,7 @@
 /** What was one command for whoever typed it, and is many requests for the gateway. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { envoyBinary } from '../servers/envoy.ts';
 import { KubernetesGateway } from './kubernetes-gateway.ts';
 
@@ -40,6 +40,7 @@ policies:
         effects: [delete, create, patch, update]
         resources: [pods, configmaps]
         namespaces: [later]
+        changes: true
         outcome: hold
         approval: {approvers: [{groups: [oncall]}], within: 10m, mode: defer}
 `;
@@ -74,6 +75,10 @@ const approve = async (hold: string, ...more: readonly string[]) => {
 const openHolds = async (): Promise<readonly { readonly id: string; readonly command: string | null }[]> =>
   JSON.parse((await gateway.cli(['holds', 'ls', '--json'])).stdout);
 
+afterEach(async () => {
+  for (const { id } of await openHolds())
+    await gateway.cli(['holds', 'reject', id, '--reason', 'the test is over', '--yes']);
+});
 beforeEach(async () => {
   for (const namespace of ['dev', 'other', 'later'])
     await gateway.cluster.kubectl(['-n', namespace, 'delete', 'cm', '-l', 'app=x']);
@@ -312,8 +317,11 @@ describe('whatever a client says of its command', () => {
     const headers = said(run, 'kubectl apply');
     const later = (name: string) => path(name, 'later');
     await gateway.cluster.apply(configMaps('later', ['a', 'b']));
-    await remove(later('a'), headers);
-    await remove(later('b'), headers, { sub: 'agent-8' });
+    const refused = [
+      await remove(later('a'), headers),
+      await remove(later('b'), headers, { sub: 'agent-8' }),
+    ];
+    for (const answer of refused) expect(await answer.text()).toContain('Once it is approved');
     const open = await openHolds();
     expect(open.map(({ command }) => command)).toEqual([`kubectl apply ${run}`, `kubectl apply ${run}`]);
     const told = await approve(open[1]?.id ?? '', '--together');

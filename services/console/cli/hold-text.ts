@@ -28,7 +28,7 @@ export function holdText(hold: HoldDetail, columns: number | null, nowMs: number
     ...field('approvals', [`${hold.approvals} of ${hold.quorum}`], columns),
     ...field('an approval', [grantText(hold)], columns),
     ...field('session', [hold.session], columns),
-    ...field('command', hold.command === null ? [] : [`${hold.command} (by the client’s own word)`], columns),
+    ...field('command', hold.command === null ? [] : [`${hold.command} (as the client calls it)`], columns),
     ...field('opened', [shortTime(hold.openedAt)], columns),
     ...hold.votes.flatMap((vote) => voteText(vote, columns)),
     ...field('effects', hold.effects.length === 0 ? ['none'] : hold.effects, columns),

@@ -7,7 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Action, Intent } from '../../core/model/action.ts';
-import type { SessionId } from '../../core/model/ids.ts';
+import { chainOf, type Principal } from '../../core/model/principal.ts';
 import type { JsonObject } from '../../core/model/strict-json.ts';
 import type { ClientCommands, RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
@@ -19,17 +19,12 @@ import { commandKeptMs, maxListsOfCommand, maxRememberedCommands } from './limit
 import { readRequest } from './reading.ts';
 import type { ResourceRequest } from './request-info.ts';
 
-/** The list of one resource, by which a command has found what it deletes. */
-interface Found extends Selection {
-  readonly info: ResourceRequest;
-}
-
 type DeletionOf = (request: RoutedRequest, target: RequestTarget, object: JsonObject) => Action | null;
 
 export class KubectlCommands implements ClientCommands<RequestTarget> {
   readonly #deletionOf: DeletionOf;
-  /** By session and command; the last list of each resource. */
-  readonly #found = new LRUCache<string, Map<string, Found>>({
+  /** By target, principal and command: of each resource the last list, by which it has found what it deletes. */
+  readonly #found = new LRUCache<string, Map<string, Selection>>({
     max: maxRememberedCommands,
     ttl: commandKeptMs,
   });
@@ -49,37 +44,43 @@ export class KubectlCommands implements ClientCommands<RequestTarget> {
     return isPlain && otherCommands.length + otherRuns.length === 0 ? `${command} ${run}` : null;
   }
 
-  released(request: RoutedRequest, { effects }: Intent, session: SessionId): void {
+  released(request: RoutedRequest, { effects }: Intent, principal: Principal): void {
     const [effect] = effects as readonly KubernetesEffect[]; // as: the language makes no others
     if (effect?.verb !== 'list') return;
     const name = this.nameOf(request);
     if (name === null || !name.startsWith('kubectl delete ')) return;
     const read = readRequest(request);
     if (!('info' in read) || read.info.kind !== 'resource') return;
-    const key = `${session} ${name}`;
-    const lists = this.#found.get(key) ?? new Map<string, Found>();
-    if (lists.size >= maxListsOfCommand) return;
-    lists.set(resourceOf(read.info), { path: read.path, query: read.query, info: read.info });
+    const key = keyOf(request, principal, name);
+    const lists = this.#found.get(key) ?? new Map<string, Selection>();
+    const resource = resourceOf(read.info);
+    if (lists.size >= maxListsOfCommand && !lists.has(resource)) return;
+    lists.set(resource, { path: read.path, query: read.query });
     this.#found.set(key, lists);
   }
 
-  async ahead(request: RoutedRequest, target: RequestTarget, session: SessionId): Promise<readonly Action[]> {
+  async ahead(
+    request: RoutedRequest,
+    target: RequestTarget,
+    principal: Principal,
+  ): Promise<readonly Action[]> {
     const name = this.nameOf(request);
-    const read = name === null ? null : readRequest(request);
-    if (read === null || !('info' in read) || read.info.kind !== 'resource') return [];
+    if (name === null) return [];
+    const lists = this.#found.get(keyOf(request, principal, name));
+    const read = lists === undefined ? null : readRequest(request);
+    if (lists === undefined || read === null || !('info' in read) || read.info.kind !== 'resource') return [];
     const { info, path } = read;
-    const found = this.#found.get(`${session} ${name}`)?.get(resourceOf(info));
-    if (found === undefined || info.verb !== 'delete' || info.subresource !== '') return [];
+    const selection = lists.get(resourceOf(info));
+    if (selection === undefined || info.verb !== 'delete' || info.subresource !== '') return [];
     try {
       // As they are now, as it is for the one that is held.
-      const answer = await listed(target, found);
+      const answer = await listed(target, selection);
       if (!isFound(answer)) return [];
       const objects = listAt(answer.object, 'items').filter(isObject);
       const here = objects.findIndex((object) => pathOf(object, info, path) === path);
       // It goes by the list, so what stands before has had its turn.
-      return here === -1
-        ? []
-        : objects.slice(here + 1).flatMap((object) => this.#deletion(object, request, target, info, path));
+      const behind = here === -1 ? [] : objects.slice(here + 1);
+      return behind.flatMap((object) => this.#deletion(object, request, target, info, path));
     } catch (error) {
       if (!(error instanceof ApiServerError)) throw error;
       return [];
@@ -100,6 +101,9 @@ export class KubectlCommands implements ClientCommands<RequestTarget> {
     return action === null ? [] : [action];
   }
 }
+
+const keyOf = ({ route }: RoutedRequest, principal: Principal, name: string): string =>
+  JSON.stringify([route.target, chainOf(principal), name]);
 
 const resourceOf = ({ group, version, resource }: ResourceRequest): string =>
   `${group}/${version}/${resource}`;

@@ -63,11 +63,16 @@ const names: EffectCondition = {
       const { name, verb, facts } = asKubernetes(effect);
       if (name !== '') return matchesOne(matchers, name);
       // A new object's name stands in it, which is not read yet.
-      if (facts === null) return outcome === 'allow';
+      if (facts === null) return outcome !== 'deny';
       return outcome !== 'allow' && verb !== 'discover';
     };
   },
 };
+
+/*
+ * Before the target was asked (`facts` is null) nothing is decided but whether a request is refused in any case: what is not known yet may turn out to be
+ * what a rule allows or holds, and is not what one denies.
+ */
 
 const labelPatterns = z.record(
   z.string().min(1).max(maxPatternCharacters),
@@ -97,7 +102,7 @@ const labels: EffectCondition = {
       });
     return (effect) => {
       const { facts } = asKubernetes(effect);
-      if (facts === null) return outcome === 'allow';
+      if (facts === null) return outcome !== 'deny';
       switch (facts.labels.kind) {
         case 'known': {
           const { objects } = facts.labels;
@@ -121,7 +126,7 @@ const images: EffectCondition = {
     const matchers = patterns.parse(value).map(globMatcher);
     return (effect) => {
       const { facts } = asKubernetes(effect);
-      if (facts === null) return outcome === 'allow';
+      if (facts === null) return outcome !== 'deny';
       const met = (image: string): boolean => matchesOne(matchers, image);
       return outcome === 'allow' ? facts.images.every(met) : facts.images.some(met);
     };
@@ -133,13 +138,13 @@ const dryRun: EffectCondition = {
   compile: (value: unknown) => (effect) => asKubernetes(effect).dryRun === value,
 };
 
-/** Not known before the target was asked: then it may yet be what an allow rule wants. */
+/** Whether anything would be another than it is. */
 const changes: EffectCondition = {
   schema: z.boolean(),
   compile(value: unknown, outcome: RuleOutcome) {
     return (effect) => {
       const { facts } = asKubernetes(effect);
-      return facts === null ? outcome === 'allow' : facts.changes === value;
+      return facts === null ? outcome !== 'deny' : facts.changes === value;
     };
   },
 };

@@ -213,7 +213,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     const pending = gate.hold(held, {
       revalidate: () => this.#revalidated(asked),
       command: commands?.nameOf(request) ?? null,
-      ahead: async () => (await commands?.ahead(request, target, gate.id)) ?? [],
+      ahead: async () => (await commands?.ahead(request, target, gate.principal)) ?? [],
     });
     const withdraw = (): void => pending.withdraw();
     // HTTP has no way to tell a client that waits: for whoever looks for why it does.
@@ -282,7 +282,7 @@ export class RequestsEngine<Target extends RequestTarget> implements RequestEngi
     }
     trace?.phase('upstream');
     trace?.sent();
-    this.#language.commands?.released(request, intent, session.gate.id);
+    this.#language.commands?.released(request, intent, session.gate.principal);
     const policyPlan = this.#language.answerPlan(request, intent, obligations);
     const { streams } = this.#language;
     if (streams?.carries(intent) === true) {

@@ -1,7 +1,8 @@
 /** What each protocol whose requests Envoy forwards gives to the engine that they share. */
 import type { Action, Intent, Parameter } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
-import type { ActionId, HoldId, SessionId } from '../../core/model/ids.ts';
+import type { ActionId, HoldId } from '../../core/model/ids.ts';
+import type { Principal } from '../../core/model/principal.ts';
 import type { ActionOutcome } from '../../core/model/trail-entry.ts';
 import type { StreamIntake } from '../protocol.ts';
 import type { AnswerNotes, ArrivedRequest, Header, OwnAnswer, RequestRoute } from '../request.ts';
@@ -59,10 +60,10 @@ export interface StreamCarrier<Target extends RequestTarget> extends StreamIntak
 export interface ClientCommands<Target extends RequestTarget> {
   /** Of which command a request says that it is a part; null where it says none. */
   nameOf(request: RoutedRequest): string | null;
-  /** A request of this session goes to the target. */
-  released(request: RoutedRequest, intent: Intent, session: SessionId): void;
+  /** A request of this principal goes to the target. */
+  released(request: RoutedRequest, intent: Intent, principal: Principal): void;
   /** What the command is about to ask for beside this request that is held, each as it will come; none where that is not known. Never rejects. */
-  ahead(request: RoutedRequest, target: Target, session: SessionId): Promise<readonly Action[]>;
+  ahead(request: RoutedRequest, target: Target, principal: Principal): Promise<readonly Action[]>;
 }
 
 export interface RequestLanguage<Target extends RequestTarget> {

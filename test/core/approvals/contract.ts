@@ -318,6 +318,77 @@ export function approvalsContract(start: () => Promise<StoreUnderTest>): void {
     });
   });
 
+  describe('what a hold also approves', () => {
+    const others = ['a1', 'b2'];
+    const alsoApproves = others.map((digest) => ({ digest, text: `text of ${digest}`, effects: [] }));
+
+    test.each([
+      ['whose client waits', 'gateway-1'],
+      ['that was deferred', null],
+    ])('is let through once each, exactly, by the approval of a hold %s', async (_, owner) => {
+      const hold = await opened({ owner, alsoApproves, approval: { quorum: 2 } });
+      expect((await approvals.show(hold.id))?.request.alsoApproves).toEqual(alsoApproves);
+      await approvals.vote(hold.id, bob, 'approve', '');
+      for (const digest of others) expect(await approvals.takeGrant([digest])).toBeNull();
+      await approvals.vote(hold.id, cleo, 'approve', '');
+      for (const digest of others) {
+        const grant = await approvals.takeGrant([digest, 'rule']);
+        const approvers = [party('bob'), party('cleo')];
+        expect(grant).toMatchObject({ hold: hold.id, scope: { kind: 'exact' }, digest, approvers });
+        expect(await approvals.takeGrant([digest, 'rule'])).toBeNull();
+      }
+      expect(await approvals.takeGrant(['c3'])).toBeNull();
+    });
+
+    test('is let through once each where the action itself may be done for a while', async () => {
+      const hold = await opened({ alsoApproves, approval: { grant: window('action') } });
+      await approvals.vote(hold.id, bob, 'approve', '');
+      expect(await approvals.takeGrant(['a1'])).toMatchObject({ scope: { kind: 'exact' } });
+      expect(await approvals.takeGrant(['a1'])).toBeNull();
+      expect(await approvals.takeGrant([hold.digest])).toMatchObject({ scope: { kind: 'window' } });
+    });
+
+    test('is let through for as long as there was to approve', async () => {
+      const hold = await opened({ alsoApproves });
+      await approvals.vote(hold.id, bob, 'approve', '');
+      await store.advance(minuteMs - 5_000);
+      expect(await approvals.takeGrant(['a1'])).not.toBeNull();
+      await store.advance(5_000);
+      expect(await approvals.takeGrant(['b2'])).toBeNull();
+    });
+
+    test('is not let through by a hold that ends in another way', async () => {
+      const [rejected, withdrawn] = [await opened({ alsoApproves }), await opened({ alsoApproves })];
+      await opened({ alsoApproves });
+      await approvals.vote(rejected.id, bob, 'reject', 'no');
+      await approvals.withdraw(withdrawn.id);
+      await store.advance(minuteMs);
+      for (const digest of others) expect(await approvals.takeGrant([digest])).toBeNull();
+    });
+
+    test('is asked about once, for the requester who was told to come back', async () => {
+      const hold = await deferred({ alsoApproves });
+      const exists = { kind: 'exists', id: hold.id };
+      for (const digest of others) {
+        expect(await approvals.open(request({ owner: null, digest }))).toMatchObject(exists);
+        expect(await approvals.open(request({ digest }))).toMatchObject(exists);
+      }
+      await deferred({ digest: 'a1', requester: party('agent-2') });
+      await approvals.vote(hold.id, bob, 'approve', '');
+      await deferred({ digest: 'a1' });
+    });
+
+    test('is asked about once when its hold is deferred later, and by itself while its client waits', async () => {
+      const hold = await opened({ alsoApproves });
+      const beside = await opened({ digest: 'a1' });
+      await approvals.withdraw(beside.id);
+      await approvals.defer(hold.id);
+      expect(await approvals.open(request({ digest: 'a1' }))).toMatchObject({ kind: 'exists', id: hold.id });
+      await approvals.withdraw(hold.id);
+      await opened({ digest: 'a1' });
+    });
+  });
+
   describe('a grant', () => {
     test('for one use lasts as long from the approval as there was to approve', async () => {
       const late = await deferred();

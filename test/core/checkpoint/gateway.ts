@@ -212,10 +212,11 @@ export function holdOn(
   action: Action = deleting,
   revalidate: () => Promise<Intent> = async () => action.intent,
   estimate: () => Promise<readonly string[]> = async () => [],
+  ahead: () => Promise<readonly Action[]> = async () => [],
 ): Waiting {
   const held = session.submit(action, null);
   if (held.kind !== 'hold') throw new Error(`the action was not held: ${held.kind}`);
-  const pending = session.hold(held, { revalidate, estimate });
+  const pending = session.hold(held, { revalidate, estimate, ahead });
   const noticed = new Promise<HoldNotice>((resolve) => pending.onNotice(resolve));
   return { held, pending, noticed };
 }

@@ -1,10 +1,12 @@
 /** Held actions from the question to the answer, over the approvals that a gateway without Redis uses. */
 import { describe, expect, test } from '@jest/globals';
-import type { Intent } from '../../../services/core/model/action.ts';
+import type { CheckpointSession } from '../../../services/core/checkpoint/contract.ts';
+import type { Action, Intent } from '../../../services/core/model/action.ts';
 import { type Approvals, ApprovalsError } from '../../../services/core/model/hold.ts';
+import type { Principal } from '../../../services/core/model/principal.ts';
 import { bob, cleo, party } from '../approvals/people.ts';
 import { intent, principal } from '../policy/actors.ts';
-import { actionOf, deleting, denied, holdOn, policy, TestGateway } from './gateway.ts';
+import { actionOf, deleting, denied, dropping, holdOn, policy, reading, TestGateway } from './gateway.ts';
 
 const minuteMs = 60_000;
 const waits = policy({ approval: 'within: 10m, wait: 2m' });
@@ -425,4 +427,102 @@ test('nobody in the chain of the requester approves for it', async () => {
   });
   expect(await gateway.approvals.vote(id, cleo, 'approve', '')).toMatchObject({ kind: 'counted' });
   expect(await pending.settled).toMatchObject({ kind: 'release', approvers: [party('cleo')] });
+});
+
+describe('what the same command is about to ask for', () => {
+  const updating = actionOf('UPDATE app.users', ['update app.users']);
+  const ahead = (...actions: readonly Action[]) => ({
+    of: (session: CheckpointSession, action: Action = deleting) =>
+      holdOn(
+        session,
+        action,
+        async () => action.intent,
+        undefined,
+        async () => actions,
+      ),
+  });
+
+  test('is approved with it where the same rule holds it, and shown', async () => {
+    await using gateway = await TestGateway.start(waits);
+    const session = gateway.session();
+    const { pending, noticed } = ahead(updating, reading, dropping, deleting, updating).of(session);
+    const { id } = await noticed;
+    const { alsoApproves } = (await gateway.openHold()).request;
+    expect(alsoApproves).toMatchObject([{ text: 'UPDATE app.users', effects: ['update app.users'] }]);
+    expect(await gateway.records('hold-opened')).toMatchObject([{ alsoApproves: ['update app.users'] }]);
+    await gateway.approvals.vote(id, bob, 'approve', '');
+    expect(await pending.settled).toMatchObject({ kind: 'release' });
+    expect(await holdOn(session, updating).pending.settled).toMatchObject({ kind: 'release' });
+    const again = holdOn(session, updating);
+    await again.noticed;
+  });
+
+  test.each<[what: string, action: Action, who: Principal]>([
+    ['other parameters', { ...updating, parameters: [{ text: '8', bound: Buffer.from('8') }] }, principal()],
+    ['another state of its session', { ...updating, sessionState: 'SET ROLE x' }, principal()],
+    [
+      'other versions',
+      { ...updating, intent: { ...updating.intent, versions: ['app.users@2'] } },
+      principal(),
+    ],
+    ['another principal', updating, principal({ subject: 'agent-2' })],
+    ['somebody behind it', updating, principal({ actsFor: [party('ann')] })],
+  ])('is not approved with %s', async (_, action, who) => {
+    await using gateway = await TestGateway.start(waits);
+    const { pending, noticed } = ahead(updating).of(gateway.session());
+    await gateway.approvals.vote((await noticed).id, bob, 'approve', '');
+    await pending.settled;
+    await holdOn(gateway.session(who), action).noticed;
+  });
+
+  test('is refused with it for a while when a person rejects it, and asked about again after that', async () => {
+    await using gateway = await TestGateway.start(waits);
+    const session = gateway.session();
+    const { pending, noticed } = ahead(updating).of(session);
+    const { id } = await noticed;
+    await gateway.approvals.vote(id, bob, 'reject', 'all still needed');
+    await pending.settled;
+    const other = holdOn(session, updating);
+    expect(await denied(other.pending)).toMatchObject({
+      reason: 'hold-rejected',
+      message: expect.stringContaining('all still needed'),
+    });
+    expect((await gateway.records('hold-ended')).at(-1)).toMatchObject({
+      hold: id,
+      action: other.held.id,
+      outcome: 'rejected',
+    });
+    await holdOn(session, deleting).noticed;
+    gateway.clock.advance(30_000);
+    await holdOn(session, updating).noticed;
+  });
+
+  test('is shown as far as an approver can read it, and asked about later beyond that', async () => {
+    await using gateway = await TestGateway.start(waits);
+    const long = 'x'.repeat(1_000);
+    const many = Array.from({ length: 300 }, (_, index) =>
+      actionOf(`UPDATE app.t -- ${index}`, ['update app.t']),
+    );
+    const large = Array.from({ length: 300 }, (_, index) =>
+      actionOf(`UPDATE app.t -- ${index} ${long}`, ['update app.t']),
+    );
+    const shown: number[] = [];
+    for (const actions of [many, large]) {
+      const { pending, noticed } = ahead(...actions).of(gateway.session());
+      await noticed;
+      shown.push((await gateway.openHold()).request.alsoApproves.length);
+      pending.withdraw();
+      await pending.settled;
+    }
+    expect(shown).toEqual([200, 86]);
+  });
+
+  test('is nothing of its own where the approval is for all that the rule holds', async () => {
+    await using gateway = await TestGateway.start(
+      policy({ approval: 'within: 10m, wait: 2m, grant: {for: 10m, covers: rule}' }),
+    );
+    const { noticed } = ahead(updating).of(gateway.session());
+    await noticed;
+    expect((await gateway.openHold()).request.alsoApproves).toEqual([]);
+  });
 });

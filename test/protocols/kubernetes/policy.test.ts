@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { RuleOutcome } from '../../../services/core/model/decision.ts';
 import {
   effectOf,
   type KubernetesEffect,
@@ -16,12 +17,7 @@ const effect = (changes: Partial<KubernetesEffect> = {}): KubernetesEffect => ({
   ...changes,
 });
 
-function matches(
-  condition: string,
-  value: unknown,
-  outcome: 'allow' | 'deny',
-  on: KubernetesEffect,
-): boolean {
+function matches(condition: string, value: unknown, outcome: RuleOutcome, on: KubernetesEffect): boolean {
   const found = kubernetesPolicy.conditions[condition];
   if (found === undefined) throw new Error(condition);
   return found.compile(found.schema.parse(value), outcome)(on);
@@ -96,6 +92,19 @@ describe('labels', () => {
     const on = effect({ facts: { labels: facts, images: [], changes: true } });
     expect(both('labels', { app: 'web' }, on)).toEqual([allows, denies]);
   });
+});
+
+test.each<[condition: string, value: unknown, on: Partial<KubernetesEffect>]>([
+  ['names', ['web-*'], { name: '' }],
+  ['labels', { app: 'web' }, {}],
+  ['images', ['registry.example/*'], {}],
+  ['changes', true, {}],
+])('before the target was asked, %s may yet allow or hold, and do not deny', (condition, value, on) => {
+  const unasked = effect({ verb: 'create', ...on, facts: null });
+  const outcomes = (['allow', 'hold', 'deny'] as const).map((outcome) =>
+    matches(condition, value, outcome, unasked),
+  );
+  expect(outcomes).toEqual([true, true, false]);
 });
 
 describe('images, dry runs and powers', () => {
