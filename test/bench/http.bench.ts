@@ -77,16 +77,13 @@ async function load(
   return { done, failed };
 }
 
-/** As opa-envoy-plugin's own documentation has it, but for the time-out, of which none is to be a failure here. */
-const askingOpa = extension(
-  'envoy.filters.http.ext_authz',
-  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
-  {
+/** A filter as opa-envoy-plugin's own documentation has it, but for the time-out, of which none is to be a failure here. */
+const asking = (service: string): EnvoyMessage =>
+  extension('envoy.filters.http.ext_authz', 'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
     transport_api_version: 'V3',
-    grpc_service: { envoy_grpc: { cluster_name: 'opa' }, timeout: duration(5_000) },
+    grpc_service: { envoy_grpc: { cluster_name: service }, timeout: duration(5_000) },
     failure_mode_allow: false,
-  },
-);
+  });
 const overHttp2: EnvoyMessage = {
   typed_extension_protocol_options: {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(
@@ -113,9 +110,12 @@ async function perSecond(port: number, request: string, seconds: number): Promis
   return done / seconds;
 }
 
-/** An Envoy that answers with the body itself, and before it one that only forwards, and one that asks OPA first where there is one. */
+/** An Envoy that answers with the body itself; before it one that only forwards, one that asks bare-authz.ts first, and one that asks OPA where there is one. */
 async function startEnvoys(opaPort: number | null) {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
+  const bareSocket = join(folder, 'bare.sock');
+  const bare = fork(join(import.meta.dirname, 'bare-authz.ts'), [bareSocket]);
+  await once(bare, 'message');
   const manager = (route: EnvoyMessage, filters: readonly EnvoyMessage[]): EnvoyMessage =>
     extension(
       'envoy.filters.network.http_connection_manager',
@@ -141,26 +141,18 @@ async function startEnvoys(opaPort: number | null) {
     address: { socket_address: { address: '127.0.0.1', port_value: port } },
     filter_chains: [{ filters: [manager(route, filters)] }],
   });
-  const cluster = (name: string, port: number, more: EnvoyMessage = {}): EnvoyMessage => ({
+  const cluster = (name: string, address: EnvoyMessage, more: EnvoyMessage = {}): EnvoyMessage => ({
     name,
     type: 'STATIC',
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [
-        {
-          lb_endpoints: [
-            { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } },
-          ],
-        },
-      ],
-    },
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
     ...more,
   });
-  const [targetPort, alonePort, opaListenerPort] = [
-    20_000 + (process.pid % 5_000),
-    25_000 + (process.pid % 5_000),
-    30_000 + (process.pid % 5_000),
-  ];
+  const onLoopback = (port: number): EnvoyMessage => ({
+    socket_address: { address: '127.0.0.1', port_value: port },
+  });
+  const [targetPort = 0, alonePort = 0, opaListenerPort = 0, barePort = 0] = [
+    20_000, 25_000, 30_000, 35_000,
+  ].map((first) => first + (process.pid % 5_000));
   const toTarget = { route: { cluster: 'target', timeout: duration(0) } };
   const config = {
     static_resources: {
@@ -175,11 +167,13 @@ async function startEnvoys(opaPort: number | null) {
           ],
         }),
         listener('alone', alonePort, toTarget),
-        ...(opaPort === null ? [] : [listener('opa', opaListenerPort, toTarget, [askingOpa])]),
+        listener('bare', barePort, toTarget, [asking('bare')]),
+        ...(opaPort === null ? [] : [listener('opa', opaListenerPort, toTarget, [asking('opa')])]),
       ],
       clusters: [
-        cluster('target', targetPort),
-        ...(opaPort === null ? [] : [cluster('opa', opaPort, overHttp2)]),
+        cluster('target', onLoopback(targetPort)),
+        cluster('bare', { pipe: { path: bareSocket } }, overHttp2),
+        ...(opaPort === null ? [] : [cluster('opa', onLoopback(opaPort), overHttp2)]),
       ],
     },
   };
@@ -190,9 +184,12 @@ async function startEnvoys(opaPort: number | null) {
     targetPort,
     alonePort,
     opaListenerPort,
+    barePort,
+    barePid: bare.pid ?? null,
     async [Symbol.asyncDispose]() {
       envoy.process.kill('SIGTERM');
       await envoy.finished;
+      bare.kill();
       await rm(folder, { recursive: true });
     },
   };
@@ -225,6 +222,7 @@ async function measure(seconds: number, rounds: number): Promise<void> {
   });
   const ways: Readonly<Record<string, Way>> = {
     'Envoy alone': { port: envoys.alonePort, request: () => get('/users/7', null), pid: null },
+    'bare ext_authz': { port: envoys.barePort, request: () => get('/users/7', null), pid: envoys.barePid },
     ext_authz: await through(plain),
     'ext_authz and masks': await through(masking),
     ...('fault' in opa
