@@ -17,8 +17,8 @@ function readHeader(reader: WireReader): Header {
   let raw = '';
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) name = reader.text().toLowerCase();
-    else if (field === 2) text = reader.bytes().toString('latin1');
-    else if (field === 3) raw = reader.bytes().toString('latin1');
+    else if (field === 2) text = reader.latin1();
+    else if (field === 3) raw = reader.latin1();
   }
   return { name, value: raw === '' ? text : raw };
 }

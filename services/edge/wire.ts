@@ -21,10 +21,10 @@ export class WireReader {
   #type = varintType;
   #isRead = true;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#at = 0;
-    this.#end = bytes.length;
+    this.#at = start;
+    this.#end = end;
   }
 
   /** The number of the next field; 0 when there is none. @throws WireError */
@@ -39,21 +39,26 @@ export class WireReader {
 
   /** @throws WireError */
   bytes(): Buffer {
-    if (this.#type !== lengthDelimitedType) throw malformed();
-    this.#isRead = true;
-    const length = this.#varint();
-    const start = this.#at;
-    if (length > this.#end - start) throw malformed();
-    this.#at = start + length;
+    const start = this.#openField();
     return this.#bytes.subarray(start, this.#at);
   }
 
+  /** @throws WireError */
   text(): string {
-    return this.bytes().toString();
+    const start = this.#openField();
+    return this.#bytes.toString('utf8', start, this.#at);
   }
 
+  /** A text of one character for each byte. @throws WireError */
+  latin1(): string {
+    const start = this.#openField();
+    return this.#bytes.toString('latin1', start, this.#at);
+  }
+
+  /** @throws WireError */
   message(): WireReader {
-    return new WireReader(this.bytes());
+    const start = this.#openField();
+    return new WireReader(this.#bytes, start, this.#at);
   }
 
   bool(): boolean {
@@ -67,11 +72,23 @@ export class WireReader {
     return this.#varint();
   }
 
+  /** Where the field's bytes begin; they end where the reader stands then. */
+  #openField(): number {
+    if (this.#type !== lengthDelimitedType) throw malformed();
+    this.#isRead = true;
+    const length = this.#varint();
+    const start = this.#at;
+    if (length > this.#end - start) throw malformed();
+    this.#at = start + length;
+    return start;
+  }
+
   #varint(): number {
     let value = 0;
     for (let count = 0; count < maxVarintBytes; count += 1) {
       const byte = this.#bytes[this.#at];
-      if (byte === undefined) throw malformed();
+      // The bytes may go on behind this message: what stands there is none of its own.
+      if (byte === undefined || this.#at >= this.#end) throw malformed();
       this.#at += 1;
       // What is beyond 53 bits is of no field that is read here.
       if (count < 7) value += (byte & 0x7f) * 2 ** (7 * count);

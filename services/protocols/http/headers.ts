@@ -1,6 +1,8 @@
 /** Which of a client's headers go on to the target, and which of those an approval is bound to. */
 import { createHash } from 'node:crypto';
+import { remembering } from '../../core/model/remembering.ts';
 import type { Header } from '../request.ts';
+import { maxRememberedNames } from './limits.ts';
 
 /**
  * They have a framework run another method or another path than was decided on: Rails, Express and Laravel, IIS and Symfony. A client that
@@ -73,10 +75,14 @@ const credentials: ReadonlySet<string> = new Set([
   'cookie2',
 ]);
 
-const isOurs = (name: string): boolean =>
-  credentials.has(name) ||
-  identityHeaders.has(name) ||
-  identityPrefixes.some((prefix) => name.startsWith(prefix));
+/** Each request asks for each of its headers, mostly for the same names. */
+const isOurs = remembering(
+  maxRememberedNames,
+  (name) =>
+    credentials.has(name) ||
+    identityHeaders.has(name) ||
+    identityPrefixes.some((prefix) => name.startsWith(prefix)),
+);
 
 /** The names of those that are taken off before the request goes on; each once. */
 export const strippedNames = (headers: readonly Header[]): readonly string[] => [
@@ -109,7 +115,7 @@ const isIncidental = (name: string): boolean =>
   incidental.has(name) || (name.startsWith('sec-') && name !== 'sec-websocket-protocol');
 
 /** Those that make it another request: an approval is bound to them, and rules may go by them. */
-export const counts = (name: string): boolean => !isOurs(name) && !isIncidental(name);
+export const counts = remembering(maxRememberedNames, (name) => !isOurs(name) && !isIncidental(name));
 
 /** Names of headers whose values are mostly secrets. */
 const secretName = /(?:key|token|secret|passw|credential|auth|session|signature)/;

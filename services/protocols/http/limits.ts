@@ -30,3 +30,6 @@ export const maxGraphqlDepth = 50;
 
 /** Operations of one request, and fields at their top: each is decided by itself. */
 export const maxGraphqlEffects = 100;
+
+/** Names of headers of which is remembered what is done with them: some hundred are in use. Envoy takes 60 KiB of headers, so 12 MB at worst. */
+export const maxRememberedNames = 200;
