@@ -1,8 +1,8 @@
 /** What an analysis has found, for whoever writes policies: `sallyport policy explain`. */
 import type { Understanding } from '../protocol.ts';
-import { mergeEffects } from './sql/analyse-text.ts';
 import type { OpaqueReason, OutputColumn, PostgresEffect, StatementFacts } from './sql/analysis.ts';
 import type { Catalog, CatalogFunction } from './sql/catalog.ts';
+import { mergeEffects } from './sql/merge-effects.ts';
 import { columnText } from './sql/names.ts';
 
 /** What each reason means for the statement that has it. */

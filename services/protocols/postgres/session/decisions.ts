@@ -8,6 +8,7 @@ import type { ActionTrace } from '../../../core/model/telemetry.ts';
 import { bringsMask, maskWritten, writesMaskedColumn } from '../mask/write-back.ts';
 import type { Analysis } from '../sql/analysis.ts';
 import type { Conversation } from './conversation.ts';
+import { boundValue } from './parameters.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
 import type { RequestFlow } from './request-flow.ts';
 import { resolveNames } from './resolve.ts';
@@ -99,7 +100,7 @@ export class Decisions {
   #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
     const { gate, flow, work, tellClient } = this.#parts;
     const pending = gate.hold(held, {
-      revalidate: () => this.#revalidate(text),
+      revalidate: () => this.#revalidate(text, held.action.parameters),
       estimate: () => work.estimateRows(resolved.statements, held.action.parameters),
     });
     this.#pendingHold = pending;
@@ -122,11 +123,14 @@ export class Decisions {
   }
 
   /** Analyses a held text and the names it uses anew, after the catalog was asked whether it changed. */
-  async #revalidate(text: string): Promise<Intent> {
+  async #revalidate(text: string, parameters: readonly Parameter[]): Promise<Intent> {
     const { work, conversation } = this.#parts;
+    const types = parameters.map((parameter) => boundValue(parameter).typeOid);
     for (;;) {
-      const analysis = await work.analyseFresh(text, conversation);
-      const resolved = resolveNames(analysis, conversation, (name) => work.analyse(name, conversation));
+      const analysis = await work.analyseFresh(text, conversation, types);
+      const resolved = resolveNames(analysis, conversation, (name, named) =>
+        work.analyse(name, conversation, named),
+      );
       if (resolved === 'uncertain') throw new InvariantError('a name is uncertain while nothing runs');
       if (!(resolved instanceof Promise)) return resolved.intent;
       await resolved;

@@ -44,7 +44,8 @@ export class ExtendedRequests {
   parse(frame: Buffer): void {
     const parse = this.#parts.sender.read(() => readParse(frame), refuseExtended);
     if (parse === null) return;
-    this.#parts.reader.analysed(parse.text, null, (analysis) => {
+    const { text, parameterTypes } = parse;
+    const go = (analysis: Analysis): void => {
       const { conversation } = this.#parts;
       const { statements } = analysis;
       if (this.#parts.reader.soonDefined(statements))
@@ -55,11 +56,11 @@ export class ExtendedRequests {
           refuseExtended(refusal, parse.name === '' ? conversation.dropUnnamed() : null),
         );
       }
-      const { text, parameterTypes } = parse;
       const statement: PreparedStatement = { text, parameterTypes, description: null };
       const change = conversation.statements.change(parse.name, statement, conversation.generation);
       this.#parts.sender.send(frame, { kind: 'parse', change });
-    });
+    };
+    this.#parts.reader.analysed(text, null, go, parameterTypes);
   }
 
   /** Parse can be refused, never held: once parsed, a statement runs many times, and each run is decided. */
@@ -104,7 +105,7 @@ export class ExtendedRequests {
     }
     const trace = begun ?? this.#parts.trace?.action('execute') ?? null;
     const parameters = boundParameters(bind, statement.parameterTypes);
-    this.#parts.reader.analysed(statement.text, trace, (analysis) => {
+    const go = (analysis: Analysis): void =>
       this.#parts.reader.resolved(
         analysis,
         () => this.bind(frame, trace),
@@ -115,7 +116,7 @@ export class ExtendedRequests {
           });
         },
       );
-    });
+    this.#parts.reader.analysed(statement.text, trace, go, statement.parameterTypes);
   }
 
   #sendBind(
@@ -190,9 +191,9 @@ export class ExtendedRequests {
 
   /** A cursor made by DECLARE, or a portal whose action has ended, is executed: an action of its own. */
   #executeAnew(frame: Buffer, name: string, portal: Portal, begun: ActionTrace | null): void {
-    const { text } = portal.statement;
+    const { text, parameterTypes } = portal.statement;
     const trace = begun ?? this.#parts.trace?.action('execute') ?? null;
-    this.#parts.reader.analysed(text, trace, (analysis) => {
+    const go = (analysis: Analysis): void =>
       this.#parts.reader.resolved(
         analysis,
         () => this.execute(frame, trace),
@@ -207,7 +208,7 @@ export class ExtendedRequests {
           });
         },
       );
-    });
+    this.#parts.reader.analysed(text, trace, go, parameterTypes);
   }
 
   close(frame: Buffer): void {

@@ -1,9 +1,10 @@
 import type { Intent } from '../../../core/model/action.ts';
-import { mergeEffects } from '../sql/analyse-text.ts';
 import type { Analysis, NameUse, StatementFacts } from '../sql/analysis.ts';
+import { mergeEffects } from '../sql/merge-effects.ts';
 import { effectsWhenStored } from '../sql/stored.ts';
 import { nameKey } from '../wire/body.ts';
 import type { Conversation } from './conversation.ts';
+import type { PreparedStatement } from './names.ts';
 import type { Resolved } from './resolved.ts';
 
 /**
@@ -30,7 +31,7 @@ export function resolveNames(
   return { intent: composedIntent(analysis.intent, statements), statements };
 }
 
-type Analyse = (text: string) => Analysis | Promise<Analysis>;
+type Analyse = (text: string, parameterTypes?: readonly number[]) => Analysis | Promise<Analysis>;
 type Found = StatementFacts | 'unknown' | 'uncertain' | Promise<unknown>;
 
 /** Names as one text's statements see them, one after the other: PREPARE p ...; EXECUTE p. */
@@ -96,7 +97,7 @@ class TextNames {
     if (here !== undefined) return here;
     if (this.#allPreparedGone) return 'unknown';
     const found = this.#conversation.statements.find(key, this.#conversation.generation);
-    return typeof found === 'string' ? found : this.#factsOf(found.text);
+    return typeof found === 'string' ? found : this.#factsOf(found);
   }
 
   #findCursor(name: string): Found {
@@ -105,11 +106,11 @@ class TextNames {
     if (here !== undefined) return here;
     if (this.#allCursorsGone) return 'unknown';
     const found = this.#conversation.portals.find(key, this.#conversation.generation);
-    return typeof found === 'string' ? found : this.#factsOf(found.statement.text);
+    return typeof found === 'string' ? found : this.#factsOf(found.statement);
   }
 
-  #factsOf(text: string): Found {
-    const analysis = this.#analyse(text);
+  #factsOf({ text, parameterTypes }: PreparedStatement): Found {
+    const analysis = this.#analyse(text, parameterTypes);
     if (analysis instanceof Promise) return analysis;
     const [facts] = analysis.statements;
     // The facts may be shared with a text that has other constants, and this one is what an approver is shown.

@@ -32,9 +32,15 @@ export class StatementReader {
     this.#parts = parts;
   }
 
-  analysed(text: string, trace: ActionTrace | null, go: (analysis: Analysis) => void): void {
+  /** `types`: of the parameters, as the client names them. */
+  analysed(
+    text: string,
+    trace: ActionTrace | null,
+    go: (analysis: Analysis) => void,
+    types?: readonly number[],
+  ): void {
     trace?.phase('analysis');
-    const analysis = this.#analyse(text);
+    const analysis = this.#analyse(text, types);
     if (analysis instanceof Promise) this.#waitForAnalysis(analysis, go);
     else go(analysis);
   }
@@ -42,7 +48,7 @@ export class StatementReader {
   /** `again` takes the message up from its beginning, once what is missing has come. */
   resolved(analysis: Analysis, again: () => void, go: (resolved: Resolved) => void): void {
     const { conversation } = this.#parts;
-    const resolved = resolveNames(analysis, conversation, (text) => this.#analyse(text));
+    const resolved = resolveNames(analysis, conversation, (text, types) => this.#analyse(text, types));
     if (resolved === 'uncertain') return this.waitForName(again);
     if (resolved instanceof Promise) return this.#waitForAnalysis(resolved, again);
     if (this.soonDefined(resolved.statements)) return this.waitForName(again);
@@ -76,8 +82,8 @@ export class StatementReader {
     return !outbox.empty || conversation.awaited.some(beginsRun);
   }
 
-  #analyse(text: string): Analysis | Promise<Analysis> {
-    return this.#parts.work.analyse(text, this.#parts.conversation);
+  #analyse(text: string, types?: readonly number[]): Analysis | Promise<Analysis> {
+    return this.#parts.work.analyse(text, this.#parts.conversation, types);
   }
 
   #waitForAnalysis<Value>(promise: Promise<Value>, go: (value: Value) => void): void {

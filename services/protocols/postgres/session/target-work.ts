@@ -37,6 +37,8 @@ const unknowns: ReadonlySet<string> = new Set<OpaqueReason>([
   'unknown-operator',
 ]);
 
+const noTypes: readonly number[] = [];
+
 const cascades = ({ statements }: Analysis): boolean =>
   statements.some((statement) => statement.cascades.length > 0);
 
@@ -89,8 +91,22 @@ export class TargetWork {
     return this.#catalogs.current;
   }
 
-  analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
-    if (this.#behind !== null) return this.#behind.then(() => this.analyse(text, session));
+  /** `types`: of the parameters, as the client names them. */
+  analyse(
+    text: string,
+    session: SessionState,
+    types: readonly number[] = noTypes,
+  ): Analysis | Promise<Analysis> {
+    const analysis = this.#analyse(text, session);
+    if (types.length === 0) return analysis;
+    if (analysis instanceof Promise) {
+      return analysis.then((known) => this.#analyser.withParameterTypes(known, types));
+    }
+    return this.#analyser.withParameterTypes(analysis, types);
+  }
+
+  #analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
+    if (this.#behind !== null) return this.#behind.then(() => this.#analyse(text, session));
     const analysis = this.#analyser.analyse(text, session);
     if (analysis instanceof Promise) {
       return analysis.then((known) => (cascades(known) ? this.analyseFresh(text, session) : known));
@@ -112,9 +128,14 @@ export class TargetWork {
   }
 
   /** After the catalog was asked whether it changed. */
-  async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
+  async analyseFresh(
+    text: string,
+    session: SessionState,
+    types: readonly number[] = noTypes,
+  ): Promise<Analysis> {
     await this.refresh();
-    return this.#cascades.complete(await this.#analyser.analyse(text, session));
+    const analysis = await this.#cascades.complete(await this.#analyser.analyse(text, session));
+    return this.#analyser.withParameterTypes(analysis, types);
   }
 
   /** How many rows the statements are about, as PostgreSQL thinks: for approvers. Answers soon, and never rejects. */

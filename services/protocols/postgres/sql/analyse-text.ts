@@ -2,11 +2,11 @@
 import type { RawStmt } from 'libpg-query';
 import type { Unacceptable } from '../../../core/model/action.ts';
 import { targetName } from '../../../core/model/ids.ts';
-import type { Analysis, OpaqueReason, PostgresEffect, StatementFacts } from './analysis.ts';
+import type { Analysis, OpaqueReason, StatementFacts } from './analysis.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogContext, Context } from './context.ts';
 import type { TooComplexError } from './errors.ts';
-import { weakerOf } from './findings.ts';
+import { mergeEffects } from './merge-effects.ts';
 import { emptySearchPath, searchPath } from './names.ts';
 import type { Parsed } from './parse.ts';
 import { queries } from './queries.ts';
@@ -101,30 +101,4 @@ export const tooComplex = (why: TooComplexError): Unacceptable => ({
   reason: 'too-large',
   message: `The statement cannot be analysed: ${why.message}.`,
   hint: 'Write it simpler, or in several statements.',
-});
-
-/** The same effect of several statements is one effect on all their columns. */
-export function mergeEffects(
-  statements: readonly Pick<StatementFacts, 'effects'>[],
-): readonly PostgresEffect[] {
-  const [only, ...more] = statements;
-  if (only !== undefined && more.length === 0) return only.effects;
-  const merged = new Map<string, PostgresEffect>();
-  for (const { effects } of statements) {
-    for (const effect of effects) {
-      const key = JSON.stringify([effect.verb, effect.resource, effect.setting, effect.objectKind]);
-      const other = merged.get(key);
-      merged.set(key, other === undefined ? effect : mergeTwo(other, effect));
-    }
-  }
-  return [...merged.values()];
-}
-
-const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect => ({
-  ...left,
-  columns: [...new Set([...left.columns, ...right.columns])],
-  conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
-  guesses: [...left.guesses, ...right.guesses],
-  derivedColumns: [...new Set([...left.derivedColumns, ...right.derivedColumns])],
-  rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

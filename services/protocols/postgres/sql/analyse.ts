@@ -8,6 +8,7 @@ import type { CatalogContext } from './context.ts';
 import { TooComplexError } from './errors.ts';
 import type { LargeTexts } from './large-texts.ts';
 import { maxAnalysisStepsOnEventLoop, maxCachedAnalysesBytes, maxCachedAnalysisBytes } from './limits.ts';
+import { withParameterTypes } from './parameter-types.ts';
 import { type Parsed, parseOnEventLoop } from './parse.ts';
 import { constantsAreValues, type Shape, shapeOf } from './shape.ts';
 
@@ -43,6 +44,8 @@ export interface Analyser {
    * for what a client sends: a text that cannot be analysed is `unacceptable`, or opaque.
    */
   analyse(text: string, session?: SessionState): Analysis | Promise<Analysis>;
+  /** The analysis of a text whose parameters are of these types (pg_type.oid, 0 where the server finds out). */
+  withParameterTypes(analysis: Analysis, types: readonly number[]): Analysis;
 }
 
 export const createAnalyser = (options: AnalyserOptions): Analyser => new CachingAnalyser(options);
@@ -74,6 +77,10 @@ class CachingAnalyser implements Analyser {
     if (this.#options.catalogs.loaded !== this.#loaded) this.#changeCatalog();
     const caches = emptySearchPath ? this.#either : this.#pinned;
     return caches.texts.get(text) ?? this.#analyseUnknown(text, emptySearchPath, caches);
+  }
+
+  withParameterTypes(analysis: Analysis, types: readonly number[]): Analysis {
+    return withParameterTypes(analysis, types, this.#context);
   }
 
   #changeCatalog(): void {

@@ -91,8 +91,11 @@ export function noteFunctions(
   let result: number | null = null;
   for (const { function: one, parameters } of possible) {
     noteFunction(context, one);
-    for (const [at, type] of given.entries())
-      noteCoercion(context, type, parameters[at] ?? anyType, 'implicit');
+    for (const [at, type] of given.entries()) {
+      const parameter = parameters[at] ?? anyType;
+      noteCoercion(context, type, parameter, 'implicit');
+      if (type !== parameter) noteType(context, parameter);
+    }
     const type = context.types.result(one, parameters, given);
     result = result === null || result === type ? type : anyType;
   }
@@ -109,7 +112,10 @@ export function noteJson(context: Context, types: readonly number[]): void {
   }
 }
 
-export function noteFunction(context: Context, one: CatalogFunction): void {
+/** What noting a call takes of the context. */
+type Noting = Pick<Context, 'catalog' | 'types' | 'findings'>;
+
+export function noteFunction(context: Noting, one: CatalogFunction): void {
   if (one.schema === 'pg_catalog' && isPure(one.name)) return;
   context.findings.call(one);
   noteOpaque(context, one);
@@ -121,7 +127,7 @@ export function noteFunction(context: Context, one: CatalogFunction): void {
   }
 }
 
-function noteOpaque(context: Context, one: CatalogFunction): void {
+function noteOpaque(context: Noting, one: CatalogFunction): void {
   const reason = opaqueCall(one);
   if (reason !== null) context.findings.opaque(reason);
 }
@@ -205,7 +211,7 @@ export function noteCast(context: Context, from: number, to: number): void {
 }
 
 /** Notes what making any value of this type runs. */
-export function noteType(context: Context, type: number): void {
+export function noteType(context: Noting, type: number): void {
   for (const run of context.types.functionsRun(type)) {
     noteFunction(context, run);
   }

@@ -1,11 +1,11 @@
 /** What goes along with a statement by CASCADE, as effects and in words: a rule on app.audit holds however app.audit would go. */
 import { createHash } from 'node:crypto';
-import { mergeEffects } from './analyse-text.ts';
 import type { Analysis, CascadeRoot, OpaqueReason, StatementFacts, Verb } from './analysis.ts';
 import type { CascadedObject } from './cascade-query.ts';
 import type { Catalog } from './catalog.ts';
 import { Findings } from './findings.ts';
 import { maxCascadedObjects, maxCascadesTold } from './limits.ts';
+import { mergeEffects } from './merge-effects.ts';
 
 /** Null where the target could not say. */
 export type Cascaded = readonly CascadedObject[] | null;

@@ -58,7 +58,9 @@ export function noteWrite(
   noteCode(relation, event, context);
   noteTriggers(relation, event, context);
   noteDescendants(event, relation, columns, only, context, seen);
-  if (event === 'insert' || event === 'update') for (const column of columns) noteType(context, column.type);
+  // A column that an INSERT leaves out becomes NULL, which its domain checks too.
+  const made = event === 'insert' ? relation.columns : event === 'update' ? columns : [];
+  for (const column of made) noteType(context, column.type);
   noteRules(relation, event, context);
   if (relation.isView) noteWriteThroughView(event, relation, columns, rowsChosenBy, context, seen);
   else noteCascades(event, relation, columns, context, seen);

@@ -16,15 +16,17 @@ import type {
   VariableShowStmt,
 } from 'libpg-query';
 import type { NameUse, PostgresEffect } from './analysis.ts';
+import { resolveType } from './calls.ts';
 import type { Context } from './context.ts';
 import { evaluateAll, evaluator } from './expressions.ts';
 import { callFunction } from './function-calls.ts';
 import { listOf } from './nodes.ts';
+import { runningTypes } from './parameter-types.ts';
 import { noteDefault, noteSetting } from './session-settings.ts';
 import { isReadableSetting, settingName } from './settings.ts';
 import type { Frame, Told } from './statement.ts';
 import { textBehind } from './statement-text.ts';
-import { typeOid } from './types.ts';
+import { anyType, typeOid } from './types.ts';
 import { constant } from './value.ts';
 
 export function setVariable(statement: VariableSetStmt, { context }: Frame): Told {
@@ -134,7 +136,11 @@ export function discard(statement: DiscardStmt, { context }: Frame): Told {
 export function prepare(statement: PrepareStmt, frame: Frame): Told {
   const { query, name } = statement;
   if (query === undefined) return unknown('PREPARE', frame);
-  const body = frame.inner(query, textBehind('as', frame.text));
+  const inner = frame.inner(query, textBehind('as', frame.text));
+  const types = listOf(statement.argtypes).map((node) =>
+    'TypeName' in node ? resolveType(frame.context, node.TypeName) : anyType,
+  );
+  const body = runningTypes(inner, types, frame.context);
   const effects = body.effects.map(withoutArrays);
   return {
     command: 'PREPARE',

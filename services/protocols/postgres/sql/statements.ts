@@ -1,6 +1,7 @@
 /** Every statement of PostgreSQL's grammar -> what it does. A kind that stands here as `null` never comes from a client. */
 import type { Node } from 'libpg-query';
 import type { StatementFacts, Verb } from './analysis.ts';
+import { knownType, noteType } from './calls.ts';
 import { noteAlterCascades, noteOwnedCascades } from './cascade-roots.ts';
 import type { Context } from './context.ts';
 import { copy } from './copy.ts';
@@ -49,6 +50,7 @@ import {
   transaction,
 } from './session-statements.ts';
 import { type Frame, noteDerived, outputsOf, type Told } from './statement.ts';
+import { anyType } from './types.ts';
 
 type Handler<Kind extends StatementKind> = (body: NodeBody<Kind>, frame: Frame) => Told;
 type Handlers = { readonly [Kind in StatementKind]: Handler<Kind> | null };
@@ -232,6 +234,8 @@ export const handlers: Handlers = {
   },
   AlterDomainStmt: (body, { context }) => {
     noteObject('alter', 'domain', nameOf(body.typeName), context);
+    // Values that are there are checked anew.
+    noteType(context, knownType(context, { names: [...listOf(body.typeName)] }) ?? anyType);
     noteExpressions(body.def, null, context);
     return { command: 'ALTER DOMAIN' };
   },
