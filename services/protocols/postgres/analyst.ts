@@ -56,7 +56,7 @@ class PostgresAnalyst implements Analyst {
     for (const setup of sessionSetup) {
       const { statements } = await this.#work.analyse(setup, conversation);
       earlier.push(...statements);
-      if (statements.some((statement) => statement.emptiesSearchPath)) conversation.emptySearchPath = true;
+      conversation.setsSearchPath(statements);
     }
     const analysis = await this.#work.analyse(text, conversation);
     const resolved = resolveNames(analysis, conversation, unknownNames, earlier);

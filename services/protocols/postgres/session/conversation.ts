@@ -1,3 +1,5 @@
+import type { StatementFacts } from '../sql/analysis.ts';
+import { mergeOtherSchemas, type OtherSchemas } from '../sql/other-schemas.ts';
 import type { TransactionStatus } from '../wire/backend.ts';
 import { type Awaited, type Change, changesLeft } from './awaited.ts';
 import { ChangedDefinitions } from './changed-definitions.ts';
@@ -30,6 +32,7 @@ export class Conversation {
    * undone a SET, and names looked up both ways are looked up safely.
    */
   emptySearchPath = false;
+  otherSchemas: OtherSchemas = null;
   readonly settings: SettingsMade;
   /** What the catalog at hand does not show yet. */
   readonly definitions = new ChangedDefinitions();
@@ -45,6 +48,14 @@ export class Conversation {
   /** Whether the server skips what the client says now: a message before it has failed, and no Sync has come since. */
   get skips(): boolean {
     return this.#failed?.pipeline === this.#ended;
+  }
+
+  /** These statements are let through: from here on names may mean something else. */
+  setsSearchPath(statements: readonly StatementFacts[]): void {
+    for (const { emptiesSearchPath, otherSchemas } of statements) {
+      if (emptiesSearchPath) this.emptySearchPath = true;
+      if (otherSchemas !== null) this.otherSchemas = mergeOtherSchemas(this.otherSchemas, otherSchemas);
+    }
   }
 
   /** The client has said Sync. */

@@ -146,8 +146,7 @@ export class Decisions {
   ): Run {
     const { gate, clock, conversation } = this.#parts;
     // From here on, and not once it is answered: what is sent behind it is analysed before the answer comes.
-    if (resolved.statements.some((statement) => statement.emptiesSearchPath))
-      conversation.emptySearchPath = true;
+    conversation.setsSearchPath(resolved.statements);
     if (resolved.statements.some((statement) => statement.setsMeaning))
       conversation.settings.made(resolved.intent.text, parameters);
     trace?.phase('upstream');

@@ -1,6 +1,7 @@
 import type { Intent } from '../../../core/model/action.ts';
 import type { Analysis, NameUse, StatementFacts } from '../sql/analysis.ts';
 import { mergeEffects } from '../sql/merge-effects.ts';
+import { mergeOtherSchemas } from '../sql/other-schemas.ts';
 import { effectsWhenStored } from '../sql/stored.ts';
 import { nameKey } from '../wire/body.ts';
 import type { Conversation } from './conversation.ts';
@@ -137,6 +138,8 @@ function withBody(statement: StatementFacts, use: NameUse, body: StatementFacts)
     touched,
     copyIn: statement.copyIn || body.copyIn,
     setsMeaning: statement.setsMeaning || body.setsMeaning,
+    emptiesSearchPath: statement.emptiesSearchPath || body.emptiesSearchPath,
+    otherSchemas: mergeOtherSchemas(statement.otherSchemas, body.otherSchemas),
   };
 }
 

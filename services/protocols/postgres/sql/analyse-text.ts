@@ -8,6 +8,7 @@ import type { CatalogContext, Context } from './context.ts';
 import type { TooComplexError } from './errors.ts';
 import { mergeEffects } from './merge-effects.ts';
 import { emptySearchPath, searchPath } from './names.ts';
+import { mergeOtherSchemas, type OtherSchemas, otherPaths } from './other-schemas.ts';
 import type { Parsed } from './parse.ts';
 import { queries } from './queries.ts';
 import { Budget } from './scope.ts';
@@ -22,6 +23,7 @@ export interface Circumstances {
   readonly searchPath: readonly string[];
   /** The session may have made its search path empty: names are looked up with and without the pinned one. */
   readonly emptySearchPath: boolean;
+  readonly otherSchemas?: OtherSchemas;
 }
 
 export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed): CatalogContext {
@@ -46,15 +48,18 @@ export function analyseParsed(
 ): Analysis {
   const pinned = base.catalog.usable(searchPath(circumstances.searchPath));
   const either = [pinned, base.catalog.usable(emptySearchPath)];
-  let paths = circumstances.emptySearchPath ? either : [pinned];
+  let isEmptied = circumstances.emptySearchPath;
+  let others = circumstances.otherSchemas ?? null;
   const budget = new Budget(steps);
   const cutter = new TextCutter(text);
   const facts = statements.flatMap(({ stmt, stmt_location, stmt_len }): readonly StatementFacts[] => {
     if (stmt === undefined) return [];
+    const paths = [...(isEmptied ? either : [pinned]), ...otherPaths(others, pinned, base.catalog)];
     const context: Omit<Context, 'findings'> = {
       ...base,
       paths,
       pathKey: JSON.stringify(paths),
+      anyOrder: others !== null,
       pinnedSearchPath: circumstances.searchPath,
       budget,
       within: [],
@@ -62,7 +67,8 @@ export function analyseParsed(
       queries,
     };
     const statement = statementFacts(stmt, cutter.cut(stmt_location ?? 0, stmt_len ?? 0), context);
-    if (statement.emptiesSearchPath) paths = either;
+    if (statement.emptiesSearchPath) isEmptied = true;
+    others = mergeOtherSchemas(others, statement.otherSchemas);
     return [statement];
   });
   return {

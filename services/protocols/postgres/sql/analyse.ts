@@ -7,7 +7,13 @@ import type { CatalogCache, LoadedCatalog } from './catalog-cache.ts';
 import type { CatalogContext } from './context.ts';
 import { TooComplexError } from './errors.ts';
 import type { LargeTexts } from './large-texts.ts';
-import { maxAnalysisStepsOnEventLoop, maxCachedAnalysesBytes, maxCachedAnalysisBytes } from './limits.ts';
+import {
+  maxAnalysisStepsOnEventLoop,
+  maxCachedAnalysesBytes,
+  maxCachedAnalysisBytes,
+  maxOtherSearchPaths,
+} from './limits.ts';
+import type { OtherSchemas } from './other-schemas.ts';
 import { withParameterTypes } from './parameter-types.ts';
 import { type Parsed, parseOnEventLoop } from './parse.ts';
 import { constantsAreValues, type Shape, shapeOf } from './shape.ts';
@@ -30,6 +36,7 @@ export interface SessionState {
    * ROLLBACK has undone that. Names are then looked up both ways, and what either finds counts.
    */
   readonly emptySearchPath: boolean;
+  readonly otherSchemas?: OtherSchemas;
 }
 
 export const freshSession: SessionState = { emptySearchPath: false };
@@ -62,6 +69,8 @@ class CachingAnalyser implements Analyser {
   readonly #options: AnalyserOptions;
   readonly #pinned = newCaches();
   readonly #either = newCaches();
+  /** By what sessions have set that were allowed to set their search path or role: mostly none. */
+  readonly #elsewhere = new LRUCache<string, Caches>({ max: maxOtherSearchPaths });
   /** Large texts that are being analysed: the same text is not analysed twice at once. */
   readonly #running = new Map<string, Promise<Analysis>>();
   #loaded: LoadedCatalog;
@@ -73,10 +82,10 @@ class CachingAnalyser implements Analyser {
     this.#context = catalogContext(this.#loaded.catalog, parseDefinition);
   }
 
-  analyse(text: string, { emptySearchPath }: SessionState = freshSession): Analysis | Promise<Analysis> {
+  analyse(text: string, session: SessionState = freshSession): Analysis | Promise<Analysis> {
     if (this.#options.catalogs.loaded !== this.#loaded) this.#changeCatalog();
-    const caches = emptySearchPath ? this.#either : this.#pinned;
-    return caches.texts.get(text) ?? this.#analyseUnknown(text, emptySearchPath, caches);
+    const caches = this.#cachesFor(session);
+    return caches.texts.get(text) ?? this.#analyseUnknown(text, session, caches);
   }
 
   withParameterTypes(analysis: Analysis, types: readonly number[]): Analysis {
@@ -91,13 +100,22 @@ class CachingAnalyser implements Analyser {
       texts.clear();
       shapes.clear();
     }
+    this.#elsewhere.clear();
     this.#running.clear();
   }
 
-  #analyseUnknown(text: string, emptySearchPath: boolean, caches: Caches): Analysis | Promise<Analysis> {
+  #cachesFor({ emptySearchPath, otherSchemas = null }: SessionState): Caches {
+    if (otherSchemas === null) return emptySearchPath ? this.#either : this.#pinned;
+    const key = JSON.stringify([emptySearchPath, otherSchemas]);
+    const caches = this.#elsewhere.get(key) ?? newCaches();
+    this.#elsewhere.set(key, caches);
+    return caches;
+  }
+
+  #analyseUnknown(text: string, session: SessionState, caches: Caches): Analysis | Promise<Analysis> {
     const shape = shapeOf(text);
     const known = shape === null ? undefined : caches.shapes.get(shape.key);
-    if (known === undefined) return this.#analyseAnew(text, emptySearchPath, caches, shape);
+    if (known === undefined) return this.#analyseAnew(text, session, caches, shape);
     const analysis = { ...known, intent: { ...known.intent, text } };
     caches.texts.set(text, analysis);
     return analysis;
@@ -105,13 +123,13 @@ class CachingAnalyser implements Analyser {
 
   #analyseAnew(
     text: string,
-    emptySearchPath: boolean,
+    { emptySearchPath, otherSchemas = null }: SessionState,
     { texts: cache, shapes }: Caches,
     shape: Shape | null,
   ): Analysis | Promise<Analysis> {
     const { target, searchPath } = this.#options;
     const parsed = parseOnEventLoop(text);
-    const circumstances: Circumstances = { target, searchPath, emptySearchPath };
+    const circumstances: Circumstances = { target, searchPath, emptySearchPath, otherSchemas };
     // A text that is refused is not kept: attacks must not drive out what is used.
     if (parsed !== 'large' && parsed.kind === 'refused') return refusal(text, target, parsed.why);
     if (parsed === 'large' || parsed.kind === 'broken') return this.#analyseLarge(text, circumstances, cache);
@@ -128,7 +146,7 @@ class CachingAnalyser implements Analyser {
   }
 
   #analyseLarge(text: string, circumstances: Circumstances, cache: Cache): Promise<Analysis> {
-    const key = `${circumstances.emptySearchPath ? 'either' : 'pinned'} ${text}`;
+    const key = JSON.stringify([circumstances.emptySearchPath, circumstances.otherSchemas, text]);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
     const loaded = this.#loaded;

@@ -3,6 +3,7 @@
  * its own names (prepared statements, cursors); policy and masking read the result. Types only.
  */
 import type { Effect, Intent } from '../../../core/model/action.ts';
+import type { OtherSchemas } from './other-schemas.ts';
 
 /**
  * Everything a statement can do, as one closed vocabulary. Reading and changing rows, then changing definitions and
@@ -232,6 +233,8 @@ export interface StatementFacts {
   readonly setsMeaning: boolean;
   /** It makes the search path empty: what comes behind it may be looked up with or without the pinned one. */
   readonly emptiesSearchPath: boolean;
+  /** What its SET of a search path or role leaves open for what comes behind it. */
+  readonly otherSchemas: OtherSchemas;
   /** SQL-visible command class for spans and logs: `SELECT`, `COPY`, `ALTER TABLE`. */
   readonly command: string;
 }

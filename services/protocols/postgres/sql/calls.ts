@@ -61,6 +61,7 @@ function chooseFunctions(context: Context, call: FunctionCall): readonly Functio
     return parameters === null ? [] : [overload(one, parameters)];
   });
   if (fitting.length === 0) return all.map((one) => overload(one, one.argumentTypes));
+  if (context.anyOrder) return fitting;
   return chooseOverloads(fitting, given, context.types);
 }
 
@@ -179,6 +180,7 @@ function chooseNamed(
   right: number,
 ): readonly CatalogOperator[] {
   const all = findOperators(context, schema, name).filter((one) => (one.left === 0) === (left === prefix));
+  if (context.anyOrder && all.some((one) => one.schema !== 'pg_catalog')) return all;
   return left === prefix
     ? chooseOverloads(all, [right], context.types)
     : chooseOperators(all, left, right, context.types);

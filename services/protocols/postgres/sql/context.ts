@@ -38,6 +38,8 @@ export interface ViewFacts {
 export interface Context extends CatalogContext {
   /** Schemas in the order of the search path in force; two lists when it may be either. Whatever either makes of a name counts. */
   readonly paths: readonly (readonly string[])[];
+  /** Schemas may come in any order (other-schemas.ts): a function or operator of one shadows none of another. */
+  readonly anyOrder: boolean;
   /** Tells `paths` apart from others. */
   readonly pathKey: string;
   /** The search path that the session was opened with, as SET would have to say it. */
@@ -80,13 +82,13 @@ export function findRelation(context: Context, schema: string | undefined, name:
   return found.size === 1 ? (only ?? null) : null;
 }
 
-/** The schema in which an unqualified CREATE makes its object: the first of the path that is there. */
+/** The schema in which an unqualified CREATE makes its object: the first of the path that is there. Null where paths disagree. */
 export function creationSchema(context: Context): string | null {
-  for (const path of context.paths) {
-    const first = path.find((schema) => schema !== 'pg_catalog');
-    if (first !== undefined) return first;
-  }
-  return null;
+  const firsts = new Set(
+    context.paths.flatMap((path) => path.find((schema) => schema !== 'pg_catalog') ?? []),
+  );
+  const [only] = firsts;
+  return firsts.size === 1 ? (only ?? null) : null;
 }
 
 /**
@@ -105,13 +107,14 @@ export function unknownRelationName(
 export function findType(context: Context, schema: string | undefined, name: string): CatalogType | null {
   const { catalog } = context;
   if (schema !== undefined) return catalog.type(schema, name) ?? null;
+  const found = new Set<CatalogType>();
   for (const path of context.paths) {
-    for (const usable of path) {
-      const type = catalog.type(usable, name);
-      if (type !== undefined) return type;
-    }
+    const schemaOfIt = path.find((usable) => catalog.type(usable, name) !== undefined);
+    const type = schemaOfIt === undefined ? undefined : catalog.type(schemaOfIt, name);
+    if (type !== undefined) found.add(type);
   }
-  return null;
+  const [only] = found;
+  return found.size === 1 ? (only ?? null) : null;
 }
 
 /** Every function that the name could mean, in the order of the path. */

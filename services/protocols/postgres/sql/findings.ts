@@ -9,6 +9,7 @@ import type {
   Verb,
 } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
+import type { OtherSchemas } from './other-schemas.ts';
 import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
 import type { Sources } from './value.ts';
@@ -33,6 +34,7 @@ interface Draft {
 export class Findings {
   /** The statement makes the search path empty: what comes behind it in the text may be read with or without. */
   emptiesSearchPath = false;
+  otherSchemas: OtherSchemas = null;
   setsMeaning = false;
   /** A function is called that is no trigger's, which planning may run. */
   plansWithCode = false;

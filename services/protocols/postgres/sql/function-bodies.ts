@@ -88,7 +88,10 @@ export function runBy(one: CatalogFunction, context: Context): readonly CatalogF
  */
 function whenCalled(context: Context, { securityDefiner }: CatalogFunction): Context {
   const paths = [searchPath(context.pinnedSearchPath), emptySearchPath];
-  return withPaths(context, paths, securityDefiner);
+  const called = withPaths(context, paths, securityDefiner);
+  // What the session has set beside them counts as it does for the call.
+  const all = [...called.paths, ...context.paths];
+  return { ...called, paths: all, pathKey: JSON.stringify(all) };
 }
 
 function withPaths(context: Context, listed: readonly SearchPath[], anybodys: boolean): Context {

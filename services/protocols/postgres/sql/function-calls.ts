@@ -15,7 +15,7 @@ import { type Context, findFunctions, findType } from './context.ts';
 import { listOf, strings } from './nodes.ts';
 import { isPure } from './pure-functions.ts';
 import { fieldNamed, type Scope } from './scope.ts';
-import { noteSetting } from './session-settings.ts';
+import { noteSetting, noteUnknownSetting } from './session-settings.ts';
 import { isReadableSetting, settingName, splitPathText } from './settings.ts';
 import { anyType, typeOid } from './types.ts';
 import { computed, mergeSources, rowOf, type Value } from './value.ts';
@@ -218,7 +218,10 @@ function settingCall(call: FuncCall, name: string, all: readonly Value[], contex
   const [nameNode, valueNode] = listOf(call.args);
   if (name === 'set_config') context.findings.setsMeaning = true;
   const setting = constantText(nameNode);
-  if (setting === null) return null;
+  if (setting === null) {
+    if (name === 'set_config') noteUnknownSetting(context);
+    return null;
+  }
   if (name === 'current_setting') {
     if (!isReadableSetting(settingName(setting))) {
       context.findings.callNamed('pg_catalog.current_setting', settingName(setting));

@@ -87,3 +87,6 @@ export const maxCascadedObjects = 10_000;
 
 /** Of these, as many are told to approvers one by one. */
 export const maxCascadesTold = 200;
+
+/** Search paths and roles that sessions have set by themselves, for which analyses are kept: applications use one or two. */
+export const maxOtherSearchPaths = 4;

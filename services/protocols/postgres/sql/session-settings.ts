@@ -1,4 +1,5 @@
 import type { Context } from './context.ts';
+import { mergeOtherSchemas, type OtherSchemas } from './other-schemas.ts';
 import {
   changesMeaning,
   emptiesSearchPath,
@@ -13,7 +14,24 @@ export function noteSetting(context: Context, written: string, values: SettingVa
   const name = settingName(written);
   if (emptiesSearchPath(name, values)) context.findings.emptiesSearchPath = true;
   if (changesMeaning(name)) context.findings.setsMeaning = true;
-  if (!isHarmlessSetting(name, values, context.pinnedSearchPath)) context.findings.set(name);
+  if (isHarmlessSetting(name, values, context.pinnedSearchPath)) return;
+  context.findings.set(name);
+  noteOtherSchemas(context, name, values);
+}
+
+/** What a rule may let through; names behind it are then looked up as widely as that could make it. */
+function noteOtherSchemas({ findings }: Context, name: string, values: SettingValue): void {
+  const merge = (other: OtherSchemas): void => {
+    findings.otherSchemas = mergeOtherSchemas(findings.otherSchemas, other);
+  };
+  if (name === 'role' || name === 'session_authorization') merge([]);
+  if (name !== 'search_path') return;
+  merge(values === null || values.includes('$user') ? 'any' : values);
+}
+
+/** Only the server knows which parameter it is. */
+export function noteUnknownSetting({ findings }: Context): void {
+  findings.otherSchemas = 'any';
 }
 
 /** RESET and SET ... TO DEFAULT. */

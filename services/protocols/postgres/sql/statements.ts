@@ -551,6 +551,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
     transaction: told.transaction ?? null,
     setsMeaning: findings.setsMeaning,
     emptiesSearchPath: findings.emptiesSearchPath,
+    otherSchemas: findings.otherSchemas,
     command: told.command,
   };
 }

@@ -55,6 +55,7 @@ const context = (): Context => {
     ...catalogContext(catalog, parseMeasured),
     paths,
     pathKey: JSON.stringify(paths),
+    anyOrder: false,
     pinnedSearchPath: pinnedPath,
     findings: new Findings(),
     budget: new Budget(maxAnalysisSteps),
