@@ -1,5 +1,5 @@
-import type { StatementFacts } from '../sql/analysis.ts';
-import { mergeOtherSchemas, type OtherSchemas } from '../sql/other-schemas.ts';
+import type { OtherSchemas, StatementFacts } from '../sql/analysis.ts';
+import { mergeOtherSchemas } from '../sql/other-schemas.ts';
 import type { TransactionStatus } from '../wire/backend.ts';
 import { type Awaited, type Change, changesLeft } from './awaited.ts';
 import { ChangedDefinitions } from './changed-definitions.ts';

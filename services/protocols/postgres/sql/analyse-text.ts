@@ -2,13 +2,13 @@
 import type { RawStmt } from 'libpg-query';
 import type { Unacceptable } from '../../../core/model/action.ts';
 import { targetName } from '../../../core/model/ids.ts';
-import type { Analysis, OpaqueReason, StatementFacts } from './analysis.ts';
+import type { Analysis, OpaqueReason, OtherSchemas, StatementFacts } from './analysis.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogContext, Context } from './context.ts';
 import type { TooComplexError } from './errors.ts';
 import { mergeEffects } from './merge-effects.ts';
 import { emptySearchPath, searchPath } from './names.ts';
-import { mergeOtherSchemas, type OtherSchemas, otherPaths } from './other-schemas.ts';
+import { mergeOtherSchemas, otherPaths } from './other-schemas.ts';
 import type { Parsed } from './parse.ts';
 import { queries } from './queries.ts';
 import { Budget } from './scope.ts';

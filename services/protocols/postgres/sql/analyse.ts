@@ -2,7 +2,7 @@ import type { RawStmt } from 'libpg-query';
 import { LRUCache } from 'lru-cache';
 import type { TargetName } from '../../../core/model/ids.ts';
 import { analyseParsed, type Circumstances, catalogContext, refusal } from './analyse-text.ts';
-import type { Analysis } from './analysis.ts';
+import type { Analysis, OtherSchemas } from './analysis.ts';
 import type { CatalogCache, LoadedCatalog } from './catalog-cache.ts';
 import type { CatalogContext } from './context.ts';
 import { TooComplexError } from './errors.ts';
@@ -13,7 +13,6 @@ import {
   maxCachedAnalysisBytes,
   maxOtherSearchPaths,
 } from './limits.ts';
-import type { OtherSchemas } from './other-schemas.ts';
 import { withParameterTypes } from './parameter-types.ts';
 import { type Parsed, parseOnEventLoop } from './parse.ts';
 import { constantsAreValues, type Shape, shapeOf } from './shape.ts';

@@ -3,7 +3,6 @@
  * its own names (prepared statements, cursors); policy and masking read the result. Types only.
  */
 import type { Effect, Intent } from '../../../core/model/action.ts';
-import type { OtherSchemas } from './other-schemas.ts';
 
 /**
  * Everything a statement can do, as one closed vocabulary. Reading and changing rows, then changing definitions and
@@ -198,6 +197,13 @@ export type NamedCatalog =
   | 'pg_language'
   | 'pg_foreign_server'
   | 'pg_foreign_data_wrapper';
+
+/**
+ * Schemas in which unqualified names may be looked up beside the pinned path, once a rule has let a session set its search path (these
+ * schemas; `any` where only the server knows them) or its role (none: but which of a path's schemas count is then another question).
+ * Null as long as neither has happened. Never taken back, since a ROLLBACK may undo it or not.
+ */
+export type OtherSchemas = readonly string[] | 'any' | null;
 
 /** One statement of the text. */
 export interface StatementFacts {

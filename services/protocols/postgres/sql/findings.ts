@@ -3,13 +3,13 @@ import type {
   ColumnRef,
   Guess,
   OpaqueReason,
+  OtherSchemas,
   PostgresEffect,
   RowChoice,
   StatementFacts,
   Verb,
 } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
-import type { OtherSchemas } from './other-schemas.ts';
 import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
 import type { Sources } from './value.ts';

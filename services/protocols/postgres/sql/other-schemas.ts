@@ -1,11 +1,5 @@
+import type { OtherSchemas } from './analysis.ts';
 import type { Catalog } from './catalog.ts';
-
-/**
- * Schemas in which unqualified names may be looked up beside the pinned path, once a rule has let a session set its search path (these
- * schemas; `any` where only the server knows them) or its role (none: but which of a path's schemas count is then another question).
- * Null as long as neither has happened. Never taken back, since a ROLLBACK may undo it or not.
- */
-export type OtherSchemas = readonly string[] | 'any' | null;
 
 export function mergeOtherSchemas(left: OtherSchemas, right: OtherSchemas): OtherSchemas {
   if (left === null || right === null) return left ?? right;

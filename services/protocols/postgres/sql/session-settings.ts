@@ -1,5 +1,6 @@
+import type { OtherSchemas } from './analysis.ts';
 import type { Context } from './context.ts';
-import { mergeOtherSchemas, type OtherSchemas } from './other-schemas.ts';
+import { mergeOtherSchemas } from './other-schemas.ts';
 import {
   changesMeaning,
   emptiesSearchPath,
