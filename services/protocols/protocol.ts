@@ -54,6 +54,11 @@ export interface PolicyWords {
   guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
   /** Whether what this effect returns holds a value that was computed from one of the mask's fields. */
   returnsDerived(mask: Mask, effect: Effect): boolean;
+  /**
+   * Whether an effect may give a value of a masked field without it being known where. That is refused unless a rule names `reason`, one
+   * of the opaque reasons, which counts for principals under masks alone.
+   */
+  readonly untraced?: { readonly reason: string; mayReturn(mask: Mask, effect: Effect): boolean };
   /** Whether these effects change nothing: what they tell of a field is then what the target shows of it. Without it, none do. */
   onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */

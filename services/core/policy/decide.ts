@@ -16,6 +16,8 @@ export interface Unit {
   /** The rules that are about it, in policy order; their dynamic conditions are still open. */
   readonly rules: readonly Rule[];
   readonly masked: refusals.MaskedUse | null;
+  /** Of a reason that is one because of masks. */
+  readonly untraced: refusals.Untraced | null;
 }
 
 export type UnitOutcome =
@@ -91,6 +93,7 @@ function refusalOf(
     case 'masked-field':
       return refusals.maskedField(context, unit.text, outcome.masked);
     case 'no-rule':
+      if (unit.untraced !== null) return refusals.untraced(context, unit.untraced, unit.text, unit.rules);
       return unit.kind === 'opaque'
         ? refusals.opaque(
             context,

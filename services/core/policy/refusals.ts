@@ -92,6 +92,33 @@ export const opaque = (context: RefusalContext, why: string, near: readonly Rule
     sentences('Say it in a plainer way, with names that the target knows.', context.guidance()),
   );
 
+/** An effect that may give values of a masked field without it being known where. */
+export interface Untraced {
+  readonly effect: string;
+  /** The mask's pattern. */
+  readonly field: string;
+  readonly mask: Mask;
+}
+
+export const untraced = (
+  context: RefusalContext,
+  { effect, field, mask }: Untraced,
+  reason: string,
+  near: readonly Rule[],
+): Deny =>
+  deny(
+    'opaque',
+    sentences(
+      `Refused: ${shown(effect)} on ${context.target} may return ${field}, which policy ${mask.policy} masks, ` +
+        `in a way that cannot be followed (${reason}), and no rule allows that for you.`,
+      otherwise(near),
+    ),
+    sentences(
+      'Ask for the columns themselves, by SELECT from tables and views: what is masked comes back masked.',
+      askText(context.target),
+    ),
+  );
+
 /** A masked field that an effect uses in another way than its mask lets it. */
 export interface MaskedUse {
   readonly reason: 'masked-field-in-condition' | 'masked-field-derived';

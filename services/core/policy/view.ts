@@ -184,6 +184,7 @@ export class RuleView implements PolicyView, DecisionContext {
         text: effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`,
         rules: (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect)),
         masked: this.#maskedUse(seesMasks ? this.#onMaskedFields : this.obligations.masks, effect),
+        untraced: null,
       }),
     );
     const reasons = intent.opaque.map(
@@ -192,9 +193,26 @@ export class RuleView implements PolicyView, DecisionContext {
         text: reason,
         rules: this.#byOpaque.get(reason) ?? noRules,
         masked: null,
+        untraced: null,
       }),
     );
-    return [...effects, ...reasons];
+    return [...effects, ...reasons, ...this.#untraced(intent)];
+  }
+
+  /** What a target itself masks is no exception: code that it runs may do so with other rights. */
+  #untraced({ effects }: Intent): readonly Unit[] {
+    const untraced = this.#parts.words?.untraced;
+    if (untraced === undefined) return [];
+    const { reason, mayReturn } = untraced;
+    for (const mask of this.obligations.masks) {
+      const effect = effects.find((each) => mayReturn(mask, each));
+      if (effect === undefined) continue;
+      const field = mask.fields.find((each) => mayReturn({ ...mask, fields: [each] }, effect));
+      const about = { effect: `${effect.verb} ${effect.resource}`, field: field ?? 'a masked field', mask };
+      const rules = this.#byOpaque.get(reason) ?? noRules;
+      return [{ kind: 'opaque', text: reason, rules, masked: null, untraced: about }];
+    }
+    return [];
   }
 
   #planOf(intent: Intent): Plan {

@@ -19,6 +19,7 @@ export interface ProtocolWords {
   guesses(masks: readonly Mask[], effect: Effect): number;
   guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
   returnsDerived(mask: Mask, effect: Effect): boolean;
+  untraced?: { readonly reason: string; mayReturn(mask: Mask, effect: Effect): boolean };
   onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;

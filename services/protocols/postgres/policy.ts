@@ -3,6 +3,7 @@ import type { Effect } from '../../core/model/action.ts';
 import type { Mask, RuleOutcome } from '../../core/model/decision.ts';
 import type { EffectCondition, PolicyWords } from '../protocol.ts';
 import {
+  type OpaqueReason,
   opaqueReasons,
   type PostgresEffect,
   type RowChoice,
@@ -246,6 +247,14 @@ export const postgresPolicy: PolicyWords = {
   },
   returnsDerived: (mask, effect) =>
     asPostgres(effect).derivedColumns.some((column) => isMaskedColumn(mask, column)),
+  untraced: {
+    reason: 'untraced-function' satisfies OpaqueReason,
+    mayReturn(mask, effect) {
+      const { untraced } = asPostgres(effect);
+      if (untraced === 'anything') return mask.fields.length > 0;
+      return untraced.some((column) => isMaskedColumn(mask, column));
+    },
+  },
   // A unique index and a foreign key answer who writes, whatever may be read.
   onlyReads: (effects) => effects.every(({ verb }) => reading.has(verb)),
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),

@@ -17,6 +17,7 @@ const reasonTexts: Readonly<Record<OpaqueReason, string>> = {
   'procedural-code': 'it carries code (DO, a function body) that only the server reads',
   'dynamic-sql': 'it calls a function that runs SQL handed to it as text, or reads the table that it is told',
   'security-definer': 'it calls a function that runs with the rights of its owner',
+  'untraced-function': 'it calls a function that may return masked columns in a way that cannot be followed',
   'untrusted-language': 'it calls a function in a language that can do whatever the server can',
   'unseen-cascade': 'what goes along with it could not be found out',
   'rewrite-rule': 'a rewrite rule makes something else of it',
@@ -85,14 +86,20 @@ function tableLines(table: ReturnType<typeof tableOf>): readonly string[] {
 }
 
 function functionsOf(statements: readonly StatementFacts[], catalog: Catalog) {
-  const called = new Set(
-    statements.flatMap((statement) => statement.effects.flatMap((effect) => effect.function ?? [])),
-  );
+  const effects = mergeEffects(statements).filter((effect) => effect.function !== null);
+  const called = new Set(effects.flatMap((effect) => effect.function ?? []));
   return [...called].map((name) => {
     const overloads = [...catalog.functionsByOid.values()].filter((one) => one.text === name);
     const about = [...new Set(overloads.map(functionText))];
-    return { name, about: about.length === 0 ? 'not in the catalog' : about.join('; or ') };
+    const said = about.length === 0 ? 'not in the catalog' : about.join('; or ');
+    const untraced = effects.filter((effect) => effect.function === name).map(untracedText);
+    return { name, about: [said, ...untraced].join('') };
   });
+}
+
+function untracedText({ untraced }: PostgresEffect): string {
+  if (untraced === 'anything') return '; what it reads is not known';
+  return untraced.length === 0 ? '' : `; may return ${untraced.join(', ')}`;
 }
 
 const functionText = ({ language, volatility, securityDefiner }: CatalogFunction): string =>

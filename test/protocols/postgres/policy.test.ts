@@ -11,6 +11,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   relation: null,
   columns: [],
   conditionColumns: [],
+  untraced: [],
   guesses: [],
   derivedColumns: [],
   function: null,

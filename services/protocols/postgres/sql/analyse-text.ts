@@ -4,7 +4,7 @@ import type { Unacceptable } from '../../../core/model/action.ts';
 import { targetName } from '../../../core/model/ids.ts';
 import type { Analysis, OpaqueReason, OtherSchemas, StatementFacts } from './analysis.ts';
 import type { Catalog } from './catalog.ts';
-import type { CatalogContext, Context } from './context.ts';
+import { type CatalogContext, type Context, running } from './context.ts';
 import type { TooComplexError } from './errors.ts';
 import { mergeEffects } from './merge-effects.ts';
 import { emptySearchPath, searchPath } from './names.ts';
@@ -34,6 +34,7 @@ export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed
     functionChoices: new Map(),
     operatorChoices: new Map(),
     bodies: new Map(),
+    functionFacts: new Map(),
     parse,
   };
 }
@@ -54,7 +55,8 @@ export function analyseParsed(
   const cutter = new TextCutter(text);
   const facts = statements.flatMap(({ stmt, stmt_location, stmt_len }): readonly StatementFacts[] => {
     if (stmt === undefined) return [];
-    const paths = [...(isEmptied ? either : [pinned]), ...otherPaths(others, pinned, base.catalog)];
+    const elsewhere = otherPaths(others, pinned, base.catalog);
+    const paths = [...(isEmptied ? either : [pinned]), ...elsewhere];
     const context: Omit<Context, 'findings'> = {
       ...base,
       paths,
@@ -64,6 +66,10 @@ export function analyseParsed(
       budget,
       within: [],
       bodyDepth: 0,
+      callers: [],
+      // What is called cannot know whether the search path was made empty since.
+      running: running([searchPath(circumstances.searchPath), emptySearchPath], elsewhere, false),
+      parameters: null,
       queries,
     };
     const statement = statementFacts(stmt, cutter.cut(stmt_location ?? 0, stmt_len ?? 0), context);

@@ -54,6 +54,11 @@ export const opaqueReasons = [
   'dynamic-sql',
   /** A function that is called runs with its owner's rights. */
   'security-definer',
+  /**
+   * A function that is called may read masked columns, and lineage does not follow where they go. No reason of the text's own: it counts
+   * where masks are (PostgresEffect's `untraced`).
+   */
+  'untraced-function',
   /** A function that is called is written in a language that can do whatever the server's own user can. */
   'untrusted-language',
   /** What goes along with a DROP ... CASCADE could not be found out. */
@@ -100,6 +105,11 @@ export interface PostgresEffect extends Effect {
   readonly guesses: readonly Guess[];
   /** Columns from which a column of the result is computed; where the result cannot be known, all that may be in it. */
   readonly derivedColumns: readonly string[];
+  /**
+   * Columns whose values may be in what a function gives, without it being known where; `anything` where it is not known what it reads.
+   * None for all other effects, and for functions that are followed to the columns that they read.
+   */
+  readonly untraced: readonly string[] | 'anything';
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
   /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */

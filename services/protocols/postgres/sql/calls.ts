@@ -1,14 +1,15 @@
 /** Functions, operators, types and casts as a statement names them -> the functions outside the pure built-ins that run. */
 import type { TypeName } from 'libpg-query';
-import type { CatalogFunction, CatalogOperator } from './catalog.ts';
+import { type CatalogFunction, type CatalogOperator, isSystemSchema } from './catalog.ts';
 
 import { type Context, type FunctionOverload, findFunctions, findOperators, findType } from './context.ts';
 import { maxRememberedChoices } from './limits.ts';
 import { dotted } from './names.ts';
 import { strings } from './nodes.ts';
-import { opaqueCall } from './opaque-functions.ts';
+import { opaqueCall, readsNoTables } from './opaque-functions.ts';
 import { chooseOperators, chooseOverloads } from './overloads.ts';
 import { isPure } from './pure-functions.ts';
+import { isTelling } from './telling-relations.ts';
 import { anyType, typeOid } from './types.ts';
 
 /** `schema.name` as it stands in a parse tree. A database before them must be the current one, so it says nothing. */
@@ -91,7 +92,7 @@ export function noteFunctions(
 ): number {
   let result: number | null = null;
   for (const { function: one, parameters } of possible) {
-    noteFunction(context, one);
+    noteCalled(context, one);
     for (const [at, type] of given.entries()) {
       const parameter = parameters[at] ?? anyType;
       noteCoercion(context, type, parameter, 'implicit');
@@ -113,10 +114,28 @@ export function noteJson(context: Context, types: readonly number[]): void {
   }
 }
 
-/** What noting a call takes of the context. */
+/** What noting a call takes of the context; without the rest of it, nobody knows what bodies read. */
 type Noting = Pick<Context, 'catalog' | 'types' | 'findings'>;
 
+const isWhole = (context: Noting): context is Context => 'queries' in context;
+
+/** One that runs otherwise than by a call that is written: where what it gives goes, is not followed. */
 export function noteFunction(context: Noting, one: CatalogFunction): void {
+  noteCalled(context, one);
+  noteUntraced(one, context);
+}
+
+/** What it gives may hold what it reads. */
+export function noteUntraced(one: CatalogFunction, context: Noting): void {
+  if (isSystemSchema(one.schema) || readsNoTables(one)) return;
+  // Whoever follows what a body calls asks each of these for itself.
+  if (isWhole(context) && context.bodyDepth > 0) return;
+  const columns = isWhole(context) ? context.queries.columnsReadBy(one, context) : 'unknown';
+  const isUnknown = columns === 'unknown' || columns.some(({ relation }) => isTelling(relation));
+  context.findings.untraced(one, isUnknown ? 'anything' : columns.map(({ text }) => text));
+}
+
+function noteCalled(context: Noting, one: CatalogFunction): void {
   if (one.schema === 'pg_catalog' && isPure(one.name)) return;
   context.findings.call(one);
   noteOpaque(context, one);

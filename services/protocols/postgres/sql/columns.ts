@@ -69,11 +69,18 @@ function unknownColumn(context: Context): Value {
 
 /** A function called on a row as if it were its column; null when there is none. */
 export function callOnRow(row: Value, name: string, context: Context): Value | null {
-  const call = { schema: undefined, name, given: [row.type], positional: true };
-  const possible = possibleFunctions(context, call);
+  const possible = possibleFunctions(context, {
+    schema: undefined,
+    name,
+    given: [row.type],
+    positional: true,
+  });
   if (possible.length === 0) return null;
   context.findings.read(row.sources);
-  return computed([row], noteFunctions(context, possible, [row.type]));
+  const type = noteFunctions(context, possible, [row.type]);
+  const argument = { name: null, value: row, written: false };
+  const call = { node: row, arguments: [argument], positional: true, others: [] };
+  return context.queries.call(possible, call, type, context);
 }
 
 function wholeRow(parts: readonly string[], scope: Scope, context: Context): Value {

@@ -1,11 +1,13 @@
 import type { Node } from 'libpg-query';
+import type { PostgresEffect } from './analysis.ts';
 import type { Catalog, CatalogFunction, CatalogOperator, CatalogType, Relation } from './catalog.ts';
-import type { Findings } from './findings.ts';
-import { dotted } from './names.ts';
+import type { Asked, Choice, Findings } from './findings.ts';
+import { dotted, type SearchPath } from './names.ts';
 import type { Overload } from './overloads.ts';
 import type { Parsed } from './parse.ts';
 import type { Budget, Columns, Scope } from './scope.ts';
 import type { Types } from './types.ts';
+import type { Sources, Value } from './value.ts';
 
 /** A function with the arguments that it would take of those given. */
 export interface FunctionOverload extends Overload {
@@ -16,13 +18,15 @@ export interface FunctionOverload extends Overload {
 export interface CatalogContext {
   readonly catalog: Catalog;
   readonly types: Types;
-  /** What reading a view does and gives, by the relation's oid; `reading` while that is being found out. */
-  readonly views: Map<number, ViewFacts>;
+  /** What reading a view does and gives, by the relation's oid and the search path in which functions that it calls would run. */
+  readonly views: Map<string, ViewFacts>;
   /** What names with arguments of certain types have been found to mean. */
   readonly functionChoices: Map<string, readonly FunctionOverload[]>;
   readonly operatorChoices: Map<string, readonly CatalogOperator[]>;
-  /** What the body of a function does, by its oid; null where it cannot be read. */
-  readonly bodies: Map<number, Findings | null>;
+  /** What the body of a function does, by its oid and the search path in which it would run; null where it cannot be read. */
+  readonly bodies: Map<string, Findings | null>;
+  /** What a body in SQL gives, and does with what it is passed; by the same. */
+  readonly functionFacts: Map<string, FunctionFacts | null>;
   /** Parses a definition from the catalog. @throws TooComplexError where it is too large for this thread. */
   parse(text: string): Parsed;
 }
@@ -50,8 +54,77 @@ export interface Context extends CatalogContext {
   readonly within: readonly Relation[];
   /** How many bodies of functions stand around what is being read: one that makes another, one that holds a DO. */
   readonly bodyDepth: number;
+  /** The functions whose bodies are being read, outermost first. */
+  readonly callers: readonly Caller[];
+  readonly running: Running;
+  /** What the parameters of the innermost of these functions stand for; null outside of functions. */
+  readonly parameters: readonly Value[] | null;
   /** Sub-queries, wherever they stand: queries.ts, kept apart so that modules do not import each other in a circle. */
   readonly queries: Queries;
+}
+
+/** How code runs whose names are looked up when it is called. */
+export interface Running {
+  /** As they were set; whatever either makes of a name counts. */
+  readonly searchPaths: readonly SearchPath[];
+  /** Paths that the session may have set beside them. */
+  readonly elsewhere: readonly (readonly string[])[];
+  /** Perhaps with the rights of a function's owner, who may use other schemas than the login. */
+  readonly asOwner: boolean;
+  /** Tells these apart from others. */
+  readonly key: string;
+}
+
+export const running = (
+  searchPaths: readonly SearchPath[],
+  elsewhere: Running['elsewhere'],
+  asOwner: boolean,
+): Running => ({
+  searchPaths,
+  elsewhere,
+  asOwner,
+  key: JSON.stringify([searchPaths, elsewhere, asOwner]),
+});
+
+export interface Caller {
+  readonly key: string;
+  /** The outermost function, by its place among the callers, that the body calls again; Infinity for none. */
+  callsAgain: number;
+}
+
+/** What the body of a function in SQL does with what it reads and what it is passed. */
+export interface FunctionFacts {
+  /** What it gives, parameters standing for what is passed. */
+  readonly columns: Columns;
+  /** It gives NULL where something that is passed is NULL. */
+  readonly strict: boolean;
+  readonly relations: readonly Relation[];
+  readonly versions: readonly string[];
+  readonly choices: readonly Choice[];
+  readonly guesses: readonly (readonly [comparison: object, asked: Asked])[];
+  readonly untraced: PostgresEffect['untraced'];
+  /** By the parameter's position: its name, and what it is when nothing is passed. */
+  readonly parameters: readonly { readonly name: string; readonly byDefault: Value }[];
+}
+
+/** What stands for one parameter of a function. */
+export interface Argument {
+  /** As in `f(b => 1)`; null where its place says which it is. */
+  readonly name: string | null;
+  readonly value: Value;
+  /** It is a constant, or a parameter. */
+  readonly written: boolean;
+}
+
+/** A call as it is written, whatever is called. */
+export interface WrittenCall {
+  /** In the parse tree. */
+  readonly node: object;
+  readonly arguments: readonly Argument[];
+  /** False where the last argument is an array of the function's last arguments. */
+  readonly positional: boolean;
+  /** What it looks at beside: ORDER BY and FILTER of an aggregate. */
+  readonly others: readonly Value[];
 }
 
 export interface Queries {
@@ -63,6 +136,9 @@ export interface Queries {
   ruleActions(definition: string, context: Context): void;
   /** Notes what a statement of a function's body does. `scope`: what its parameters and variables are. */
   bodyStatement(node: Node, scope: Scope, context: Context): void;
+  /** The value of a call of whichever of these it is, and notes what they do with what they read and are passed. */
+  call(possible: readonly FunctionOverload[], call: WrittenCall, type: number, context: Context): Value;
+  columnsReadBy(one: CatalogFunction, context: Context): Sources | 'unknown';
 }
 
 /** The relation of this name, or null. Two search paths that disagree know nothing. */

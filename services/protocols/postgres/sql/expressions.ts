@@ -122,7 +122,7 @@ const handlers: Handlers = {
     return constant(body.bsval === undefined ? typeOid.int4 : typeOid.bit);
   },
   // The client may give a parameter any type, so every overload stays possible.
-  ParamRef: () => anything,
+  ParamRef: (body, _, context) => context.parameters?.[(body.number ?? 0) - 1] ?? anything,
   ColumnRef: (body, scope, context) => {
     const value = resolveColumn(body, scope, context);
     context.findings.read(value.sources);

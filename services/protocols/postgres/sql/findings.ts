@@ -12,7 +12,7 @@ import type {
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
 import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
-import type { Sources } from './value.ts';
+import { isParameter, type Source, type Sources } from './value.ts';
 
 /** An effect while it is being put together. */
 interface Draft {
@@ -26,8 +26,23 @@ interface Draft {
   readonly conditionColumns: Set<string>;
   readonly derivedColumns: Set<string>;
   /** By the comparison in the parse tree, since a recursive query is looked at several times. */
-  readonly guesses: Map<object, Guess>;
+  readonly guesses: Map<object, Asked>;
+  readonly untraced: Set<string>;
+  untracedAnything: boolean;
   rowsChosenBy: RowChoice | null;
+}
+
+/** A guess, and the parameters of a function that are the values. */
+export interface Asked extends Guess {
+  readonly sources: Sources;
+  readonly by: Sources;
+}
+
+type GuessedValues = Omit<Guess, 'columns'>;
+
+export interface Choice {
+  readonly sources: Sources;
+  readonly stored: boolean;
 }
 
 /** What has been found out about one statement so far. Things found twice count once. */
@@ -48,6 +63,9 @@ export class Findings {
   readonly #cascades: CascadeRoot[] = [];
   readonly #functions = new Set<CatalogFunction>();
   readonly #through = new Map<string, StatementFacts['through'][number]>();
+  /** What functions that are called read, by the effect of the call. */
+  readonly #readByCalls = new Map<Draft, Set<Relation>>();
+  readonly #choices: Choice[] = [];
 
   opaque(reason: OpaqueReason): void {
     this.#opaque.add(reason);
@@ -85,25 +103,47 @@ export class Findings {
 
   /** Columns whose values are looked at. */
   read(sources: Sources): void {
-    for (const source of sources) this.#select(source.relationOid, source.relation).columns.add(source.text);
+    for (const source of sources) this.#draftOf(source)?.columns.add(source.text);
   }
 
   /** Columns whose values decide something else than what stands in an output column. */
   condition(sources: Sources): void {
+    if (sources.some(isParameter)) this.#choices.push({ sources, stored: false });
+    this.#noteCondition(sources);
+  }
+
+  /** Values that go where no mask follows them: into a table, a setting, somebody's code. */
+  store(sources: Sources): void {
+    if (sources.length > 0) this.#choices.push({ sources, stored: true });
+    this.#noteCondition(sources);
+  }
+
+  #noteCondition(sources: Sources): void {
     for (const source of sources) {
-      const select = this.#select(source.relationOid, source.relation);
-      select.columns.add(source.text);
-      select.conditionColumns.add(source.text);
+      const draft = this.#draftOf(source);
+      draft?.columns.add(source.text);
+      draft?.conditionColumns.add(source.text);
     }
   }
 
-  /** A column is compared with values. `comparison` tells one from another. */
-  guess(comparison: object, sources: Sources, { values, array }: Omit<Guess, 'columns'>): void {
+  /** A column is compared with values. `comparison` tells one from another. `by`: the parameters of a function among the values. */
+  guess(comparison: object, sources: Sources, { values, array }: GuessedValues, by: Sources = []): void {
     this.read(sources);
     const [first] = sources;
-    if (first === undefined) return;
-    const { guesses } = this.#select(first.relationOid, first.relation);
-    guesses.set(comparison, { columns: sources.map((source) => source.text), values, array });
+    const draft = first && this.#draftOf(first);
+    const columns = sources.map((source) => source.text);
+    draft?.guesses.set(comparison, { columns, values, array, sources, by });
+  }
+
+  /** What is not the affair of a function's owner alone: conditions that its parameters have a say in, and values that it stores. */
+  choices(): readonly Choice[] {
+    return this.#choices;
+  }
+
+  /** Guesses whose values parameters are. */
+  *guessesByParameters(): Iterable<readonly [comparison: object, asked: Asked]> {
+    for (const { guesses } of this.#effects.values())
+      for (const entry of guesses) if (entry[1].by.length > 0) yield entry;
   }
 
   /** The statement's own effect, which comes first, takes these out of the reach of their masks. */
@@ -118,14 +158,12 @@ export class Findings {
     const { conditionColumns, guesses } = this.#draft(verb, text, text);
     const columns = sources.map((source) => source.text);
     if (values === null) for (const column of columns) conditionColumns.add(column);
-    else guesses.set(asking, { columns, values, array: null });
+    else guesses.set(asking, { columns, values, array: null, sources, by: [] });
   }
 
   /** A value that is returned was computed from these. */
   derive(sources: Sources): void {
-    for (const source of sources) {
-      this.#select(source.relationOid, source.relation).derivedColumns.add(source.text);
-    }
+    for (const source of sources) this.#draftOf(source)?.derivedColumns.add(source.text);
   }
 
   /** Nobody knows what is returned: it may come from all that is read. */
@@ -134,6 +172,9 @@ export class Findings {
       const select = this.#selects.get(relation.oid);
       if (select !== undefined) for (const column of relation.columns) select.derivedColumns.add(column.text);
     }
+    for (const [draft, relations] of this.#readByCalls)
+      for (const { columns } of relations)
+        for (const column of columns) draft.derivedColumns.add(column.text);
   }
 
   write(
@@ -153,6 +194,35 @@ export class Findings {
     this.#callNamed(one.text, null);
     if (one.returns !== typeOid.trigger) this.plansWithCode = true;
     if (!isSystemSchema(one.schema)) this.#versions.add(one.version);
+  }
+
+  /** A function reads these when it is called: the call is decided, and none of them by itself. */
+  readByCall(one: CatalogFunction, relations: Iterable<Relation>): void {
+    const draft = this.#callOf(one.text);
+    const known = this.#readByCalls.get(draft) ?? new Set<Relation>();
+    for (const relation of relations) {
+      this.touch(relation);
+      known.add(relation);
+    }
+    this.#readByCalls.set(draft, known);
+  }
+
+  /** What a function gives may hold these, nobody knows where. */
+  untraced(one: CatalogFunction, columns: PostgresEffect['untraced']): void {
+    const draft = this.#callOf(one.text);
+    if (columns === 'anything') draft.untracedAnything = true;
+    else for (const column of columns) draft.untraced.add(column);
+  }
+
+  #callOf(name: string): Draft {
+    return this.#draft('call', name, null, { function: name });
+  }
+
+  /** Of all calls together. */
+  allUntraced(): PostgresEffect['untraced'] {
+    const drafts = [...this.#effects.values()];
+    if (drafts.some((draft) => draft.untracedAnything)) return 'anything';
+    return [...new Set(drafts.flatMap((draft) => [...draft.untraced]))];
   }
 
   /** `name` is qualified where the statement qualifies it, or where the catalog knows it. */
@@ -196,9 +266,16 @@ export class Findings {
     if (view.plansWithCode && !stored) this.plansWithCode = true;
     if (!stored) for (const one of view.#functions) this.#functions.add(one);
     for (const [key, draft] of view.#effects) {
-      if (stored && draft.verb === 'call') continue;
+      if (stored && draft.verb === 'call') {
+        addUntraced(this.#select(named.oid, named.text), draft);
+        continue;
+      }
       const mine = this.#effects.get(key) ?? { ...draft, ...noColumns() };
       this.#effects.set(key, mine);
+      addUntraced(mine, draft);
+      const relations = view.#readByCalls.get(draft);
+      if (relations !== undefined)
+        this.#readByCalls.set(mine, new Set([...(this.#readByCalls.get(mine) ?? []), ...relations]));
       // The view's own conditions are its owner's: they are read, not chosen by whoever reads the view.
       for (const column of draft.conditionColumns) mine.columns.add(column);
       for (const guess of draft.guesses.values())
@@ -234,8 +311,9 @@ export class Findings {
       ...draft,
       columns: [...draft.columns],
       conditionColumns: [...draft.conditionColumns],
-      guesses: [...draft.guesses.values()],
+      guesses: [...draft.guesses.values()].map(({ columns, values, array }) => ({ columns, values, array })),
       derivedColumns: [...draft.derivedColumns],
+      untraced: draft.untracedAnything ? 'anything' : [...draft.untraced],
     }));
   }
 
@@ -257,6 +335,15 @@ export class Findings {
 
   touched(): readonly ColumnRef[] {
     return [...this.#touched].flatMap((relation) => relation.columns);
+  }
+
+  /** Null for a parameter: what is passed for it counts, at the call. */
+  #draftOf(source: Source): Draft | null {
+    if (isParameter(source)) return null;
+    const { countsWith, relationOid, relation } = source;
+    if (countsWith === undefined) return this.#select(relationOid, relation);
+    const { verb, resource } = countsWith;
+    return verb === 'call' ? this.#callOf(resource) : this.#draft('select', resource, resource);
   }
 
   #select(oid: number, text: string): Draft {
@@ -300,12 +387,27 @@ export class Findings {
   }
 }
 
-const noColumns = (): Pick<Draft, 'columns' | 'conditionColumns' | 'guesses' | 'derivedColumns'> => ({
+type Columns =
+  | 'columns'
+  | 'conditionColumns'
+  | 'guesses'
+  | 'derivedColumns'
+  | 'untraced'
+  | 'untracedAnything';
+
+const noColumns = (): Pick<Draft, Columns> => ({
   columns: new Set(),
   conditionColumns: new Set(),
   guesses: new Map(),
   derivedColumns: new Set(),
+  untraced: new Set(),
+  untracedAnything: false,
 });
+
+function addUntraced(to: Draft, from: Draft): void {
+  to.untracedAnything ||= from.untracedAnything;
+  for (const column of from.untraced) to.untraced.add(column);
+}
 
 /** Of two ways in which rows are chosen for one effect, that which leaves more. */
 export const weakerOf = (left: RowChoice | null, right: RowChoice | null): RowChoice | null =>

@@ -252,17 +252,19 @@ function functionColumns(
   lateral: Scope,
   context: Context,
 ): Columns & { readonly rowType: number } {
-  const { value, functions } =
-    'FuncCall' in node
-      ? callFunction(node.FuncCall as FuncCall, lateral, context, evaluator)
-      : { value: evaluate(node, lateral, context), functions: [] };
+  const called =
+    'FuncCall' in node ? callFunction(node.FuncCall as FuncCall, lateral, context, evaluator) : null;
+  const value = called?.value ?? evaluate(node, lateral, context);
+  const functions = called?.functions ?? [];
   // How many rows come back shows what went in.
-  context.findings.condition(value.sources);
-  const defined = definitions.flatMap((definition): readonly Field[] => {
-    if (!('ColumnDef' in definition)) return [];
-    const type = resolveType(context, definition.ColumnDef.typeName);
+  context.findings.condition(called?.given ?? value.sources);
+  const columns = definitions.flatMap((node) => ('ColumnDef' in node ? [node.ColumnDef] : []));
+  const row = value.row?.length === columns.length ? value.row : null;
+  const defined = columns.map(({ typeName, colname = '' }, at): Field => {
+    const type = resolveType(context, typeName);
     noteType(context, type);
-    return [{ name: definition.ColumnDef.colname ?? '', value: computed([value], type) }];
+    const known = row?.[at]?.value;
+    return { name: colname, value: known?.type === type ? known : computed([known ?? value], type) };
   });
   if (defined.length > 0) return { fields: defined, open: null, rowType: typeOid.record };
   if (value.row !== null) return { fields: value.row, open: null, rowType: value.type };

@@ -3,12 +3,12 @@ import type { CreateFunctionStmt, Node } from 'libpg-query';
 import type { OpaqueReason } from './analysis.ts';
 import { resolveType } from './calls.ts';
 import type { CatalogFunction } from './catalog.ts';
-import type { Context } from './context.ts';
+import { type Context, type Running, running } from './context.ts';
 import { Findings } from './findings.ts';
 import { maxBodyDepth, maxFunctionsFollowed } from './limits.ts';
-import { emptySearchPath, type SearchPath, searchPath } from './names.ts';
+import { type SearchPath, searchPath } from './names.ts';
 import { itemsOf, listOf, strings } from './nodes.ts';
-import { isBuiltInOrOfExtension } from './opaque-functions.ts';
+import { readsNoTables } from './opaque-functions.ts';
 import { Scope } from './scope.ts';
 import { isHarmlessSetting, settingName } from './settings.ts';
 import { typeOid } from './types.ts';
@@ -33,17 +33,21 @@ export function noteBody(statement: CreateFunctionStmt, context: Context): void 
  * has opaque reasons may do anything beside what was found.
  */
 export function bodyOf(one: CatalogFunction, context: Context): Findings | null {
-  const known = context.bodies.get(one.oid);
+  const key = `${one.oid} ${context.running.key}`;
+  const known = context.bodies.get(key);
   if (known !== undefined) return known;
+  const statement = definitionOf(one, context);
+  const body = statement === null ? null : readBody(statement, whenCalled(context, one));
+  // Within a view, what leads back to that view looks unreadable.
+  if (context.within.length === 0 && context.bodyDepth === 0) context.bodies.set(key, body);
+  return body;
+}
+
+/** The statement that would make the function again; null where it could not be read. */
+export function definitionOf(one: CatalogFunction, context: Context): CreateFunctionStmt | null {
   const parsed = one.definition === null ? null : context.parse(one.definition);
   const statement = parsed?.kind === 'parsed' ? parsed.statements[0]?.stmt : undefined;
-  const body =
-    statement === undefined || !('CreateFunctionStmt' in statement)
-      ? null
-      : readBody(statement.CreateFunctionStmt, whenCalled(context, one));
-  // Within a view, what leads back to that view looks unreadable.
-  if (context.within.length === 0 && context.bodyDepth === 0) context.bodies.set(one.oid, body);
-  return body;
+  return statement !== undefined && 'CreateFunctionStmt' in statement ? statement.CreateFunctionStmt : null;
 }
 
 /**
@@ -77,7 +81,7 @@ export function runBy(one: CatalogFunction, context: Context): readonly CatalogF
       ...(each.kind === 'aggregate' ? [] : (bodyOf(each, context)?.functions() ?? [])),
       ...each.aggregates.flatMap((oid) => context.catalog.functionsByOid.get(oid) ?? []),
     ];
-    for (const next of called) if (!isBuiltInOrOfExtension(next)) found.add(next);
+    for (const next of called) if (!readsNoTables(next)) found.add(next);
   }
   return [...found];
 }
@@ -86,20 +90,27 @@ export function runBy(one: CatalogFunction, context: Context): readonly CatalogF
  * A called function looks names up by its caller's search path, pinned or empty, unless it sets its own. Where it runs with its owner's
  * rights, schemas may count that the login may not use: names that then mean something else are unknown.
  */
-function whenCalled(context: Context, { securityDefiner }: CatalogFunction): Context {
-  const paths = [searchPath(context.pinnedSearchPath), emptySearchPath];
-  const called = withPaths(context, paths, securityDefiner);
-  // What the session has set beside them counts as it does for the call.
-  const all = [...called.paths, ...context.paths];
-  return { ...called, paths: all, pathKey: JSON.stringify(all) };
+export function whenCalled(context: Context, { securityDefiner }: CatalogFunction): Context {
+  const { searchPaths, elsewhere, asOwner } = context.running;
+  return withPaths(context, searchPaths, elsewhere, asOwner || securityDefiner);
 }
 
-function withPaths(context: Context, listed: readonly SearchPath[], anybodys: boolean): Context {
+function withPaths(
+  context: Context,
+  listed: readonly SearchPath[],
+  elsewhere: Running['elsewhere'],
+  anybodys: boolean,
+): Context {
   const { catalog } = context;
-  const paths = listed.map((path) => catalog.usable(path));
+  const paths = [...listed.map((path) => catalog.usable(path)), ...elsewhere];
   if (anybodys)
     paths.push(...listed.map(({ schemas }) => schemas.filter((name) => catalog.schemas.has(name))));
-  return { ...context, paths, pathKey: JSON.stringify(paths) };
+  return {
+    ...context,
+    paths,
+    pathKey: JSON.stringify(paths),
+    running: running(listed, elsewhere, anybodys),
+  };
 }
 
 /** What the body does; null where it is in a language that is not read, or cannot be. */
@@ -129,7 +140,7 @@ function readBody(statement: CreateFunctionStmt, outer: Context): Findings | nul
 }
 
 /** CREATE FUNCTION ... SET: names by its own search path; null where its text would be read in another way. */
-function withOwnSettings(statement: CreateFunctionStmt, outer: Context): Context | null {
+export function withOwnSettings(statement: CreateFunctionStmt, outer: Context): Context | null {
   let context = outer;
   for (const node of optionsOf(statement, 'set')) {
     if (!('VariableSetStmt' in node)) continue;
@@ -142,7 +153,7 @@ function withOwnSettings(statement: CreateFunctionStmt, outer: Context): Context
     if (setting === 'search_path' && values !== null) {
       // Whose name "$user" stands for is not known here.
       if (values.includes('$user')) context.findings.opaque('unknown-name');
-      context = withPaths(context, [searchPath(values)], true);
+      context = withPaths(context, [searchPath(values)], [], true);
     }
     if (setting === 'standard_conforming_strings' && !isHarmlessSetting(setting, values, [])) return null;
   }
@@ -150,7 +161,7 @@ function withOwnSettings(statement: CreateFunctionStmt, outer: Context): Context
 }
 
 /** Of a body in SQL, as text or as RETURN and BEGIN ATOMIC have it. */
-function statementsOf(statement: CreateFunctionStmt, context: Context): readonly Node[] | null {
+export function statementsOf(statement: CreateFunctionStmt, context: Context): readonly Node[] | null {
   const { sql_body: body } = statement;
   if (body !== undefined && 'ReturnStmt' in body) return [asSelect(body.ReturnStmt.returnval)];
   if (body !== undefined) return itemsOf(body).flatMap(itemsOf);
@@ -168,7 +179,7 @@ const optionsOf = ({ options }: CreateFunctionStmt, name: string): readonly Node
     'DefElem' in node && node.DefElem.defname === name ? (node.DefElem.arg ?? []) : [],
   );
 
-const asSelect = (returned: Node | undefined): Node => ({
+export const asSelect = (returned: Node | undefined): Node => ({
   SelectStmt: {
     op: 'SETOP_NONE',
     targetList: [{ ResTarget: returned === undefined ? {} : { val: returned } }],

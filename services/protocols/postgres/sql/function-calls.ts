@@ -10,15 +10,16 @@ import {
   splitName,
 } from './calls.ts';
 import type { CatalogFunction } from './catalog.ts';
-import { columnOfRow, columnReference, fieldsOf, relationOfType, resolveColumn } from './columns.ts';
-import { type Context, findFunctions, findType } from './context.ts';
+import { columnOfRow, columnReference, fieldsOf, resolveColumn } from './columns.ts';
+import { type Argument, type Context, findFunctions, findType } from './context.ts';
 import { listOf, strings } from './nodes.ts';
 import { isPure } from './pure-functions.ts';
 import { fieldNamed, type Scope } from './scope.ts';
 import { noteSetting, noteUnknownSetting } from './session-settings.ts';
 import { isReadableSetting, settingName, splitPathText } from './settings.ts';
 import { anyType, typeOid } from './types.ts';
-import { computed, mergeSources, rowOf, type Value } from './value.ts';
+import { computed, isParameter, mergeSources, type Sources, type Value } from './value.ts';
+import { isWritten } from './written-equality.ts';
 
 /** expressions.ts, which imports this. */
 interface Evaluator {
@@ -28,14 +29,16 @@ interface Evaluator {
 
 export interface Call {
   readonly value: Value;
+  /** What it is passed, and looks at beside. */
+  readonly given: Sources;
   /** The functions that may run; empty when the call is really a column or a cast. */
   readonly functions: readonly CatalogFunction[];
 }
 
 export const evaluateCall = (call: FuncCall, scope: Scope, context: Context, evaluator: Evaluator): Value => {
-  const { value, functions } = callFunction(call, scope, context, evaluator);
+  const { value, given, functions } = callFunction(call, scope, context, evaluator);
   // A function that returns rows in a select list multiplies the row: its arguments show in how many there are.
-  if (functions.some((one) => one.returnsSet)) context.findings.condition(value.sources);
+  if (functions.some((one) => one.returnsSet)) context.findings.condition(given);
   return value;
 };
 
@@ -49,14 +52,14 @@ export function callFunction(call: FuncCall, scope: Scope, context: Context, eva
   ) {
     // A keyword since PostgreSQL 16; before, a column's name.
     const column: Node = { ColumnRef: { fields: [{ String: { sval: name } }] } };
-    return { value: evaluator.evaluate(column, scope, context), functions: [] };
+    return asPassed(evaluator.evaluate(column, scope, context));
   }
   const argumentValues = evaluateArguments(call, scope, context, evaluator);
   const [first] = argumentValues;
   const isPlain = call.agg_star !== true && call.over === undefined && call.func_variadic !== true;
   if (isPlain && argumentValues.length === 1 && first !== undefined && schema === undefined) {
     const column = asColumn(first, columnOfRow(call.args?.[0], name, scope), name, context);
-    if (column !== null) return { value: column, functions: [] };
+    if (column !== null) return asPassed(column);
   }
   for (const value of argumentValues) context.findings.read(value.sources);
   const others = [
@@ -72,25 +75,34 @@ export function callFunction(call: FuncCall, scope: Scope, context: Context, eva
   const positional = !named && call.func_variadic !== true;
   const possible = possibleFunctions(context, { schema, name, given, positional });
   const all = [...argumentValues, ...others];
-  // What it does with them, nobody here knows: send them, store them, set them.
-  if (possible.some(({ function: run }) => run.volatility === 'volatile' && !isPureBuiltIn(run))) {
-    context.findings.condition(mergeSources(all));
-  }
-  if (possible.length === 0) {
-    return { value: callUnknown(call, parts, argumentValues, all, context), functions: [] };
-  }
+  if (possible.length === 0) return asPassed(callUnknown(call, parts, argumentValues, all, context));
   if (possible.every((one) => one.schema === 'pg_catalog')) {
     const asked = settingCall(call, name, all, context);
-    if (asked !== null) return { value: asked, functions: [] };
+    if (asked !== null) return asPassed(asked);
     notePopulated(name, given, context);
   }
   const type = noteFunctions(context, possible, given);
   if (first !== undefined && given.length === 1) noteCastByName(context, schema, name, first);
-  const functions = possible.map((one) => one.function);
-  return { value: resultOf(functions, all, type, context), functions };
+  const written = {
+    node: call,
+    arguments: argumentValues.map((value, at) => argument(value, call.args?.[at])),
+    positional,
+    others,
+  };
+  const value = context.queries.call(possible, written, type, context);
+  return { value, given: mergeSources(all), functions: possible.map((one) => one.function) };
 }
 
-const isPureBuiltIn = ({ schema, name }: CatalogFunction): boolean => schema === 'pg_catalog' && isPure(name);
+/** No call: what comes of it is all that it is passed. */
+const asPassed = (value: Value): Call => ({ value, given: value.sources, functions: [] });
+
+function argument(value: Value, node: Node | undefined): Argument {
+  const named = node !== undefined && 'NamedArgExpr' in node ? node.NamedArgExpr : null;
+  const [source, ...more] = value.sources;
+  const isOneParameter = source !== undefined && more.length === 0 && isParameter(source) && !value.derived;
+  const written = isOneParameter || isWritten(named === null ? node : named.arg);
+  return { name: named?.name ?? null, value, written };
+}
 
 /** Without noting a lone column argument as read: `ssn(u)` may want one field of the row. */
 function evaluateArguments(
@@ -174,29 +186,6 @@ function callUnknown(
   return computed(all, anyType);
 }
 
-/** What the functions return: for a table's rows, the table's columns beside the arguments. */
-function resultOf(
-  functions: readonly CatalogFunction[],
-  all: readonly Value[],
-  type: number,
-  context: Context,
-): Value {
-  const value = computed(all, type);
-  const relation = functions.some((one) => one.schema !== 'pg_catalog')
-    ? relationOfType(type, context)
-    : null;
-  if (relation === null) return value;
-  context.findings.touch(relation);
-  const { fields } = context.queries.relationColumns(relation, false, context);
-  return rowOf(
-    fields.map((field) => ({
-      name: field.name,
-      value: all.length === 0 ? field.value : computed([field.value, value], field.value.type),
-    })),
-    type,
-  );
-}
-
 const populating = new Set([
   'json_populate_record',
   'json_populate_recordset',
@@ -233,7 +222,7 @@ function settingCall(call: FuncCall, name: string, all: readonly Value[], contex
     value === null ? null : settingName(setting) === 'search_path' ? splitPathText(value) : [value];
   noteSetting(context, setting, values);
   // The server tells the client the new value of some parameters, whatever column it came from.
-  context.findings.condition(mergeSources(all));
+  context.findings.store(mergeSources(all));
   return computed(all, typeOid.text);
 }
 

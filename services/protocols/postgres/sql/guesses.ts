@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { listOf, strings } from './nodes.ts';
 import type { Scope } from './scope.ts';
 import { anyType, typeOid } from './types.ts';
-import type { Value } from './value.ts';
+import { isParameter, type Value } from './value.ts';
 import { isWritten, writtenEquality } from './written-equality.ts';
 
 export interface ColumnGuess extends Omit<Guess, 'columns'> {
@@ -87,7 +87,7 @@ const guessed: ReadonlySet<number> = new Set([
 
 /** Whether it is a column as it stands that can be asked one question at a time, which is answered with yes or no. */
 function isGuessable({ derived, row, sources, type }: Value, context: Context): boolean {
-  if (derived || row !== null || sources.length === 0) return false;
+  if (derived || row !== null || sources.length === 0 || sources.some(isParameter)) return false;
   if (!sources.every((source) => source.deterministic)) return false;
   return guessed.has(context.types.base(type)) || isCitext(type, context);
 }

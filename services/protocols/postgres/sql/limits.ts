@@ -39,6 +39,9 @@ export const maxViewDepth = 50;
 /** Bodies of functions within one another (a function that makes one): each is parsed again, and nobody writes three. */
 export const maxBodyDepth = 4;
 
+/** Functions in SQL that call one another, from the outermost to the innermost. People stop at five. */
+export const maxFunctionDepth = 30;
+
 /** Functions that a function may call, and those call, before what it does counts as unknown. Large applications have some hundreds. */
 export const maxFunctionsFollowed = 1_000;
 

@@ -24,5 +24,9 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
   conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
   guesses: [...left.guesses, ...right.guesses],
   derivedColumns: [...new Set([...left.derivedColumns, ...right.derivedColumns])],
+  untraced:
+    left.untraced === 'anything' || right.untraced === 'anything'
+      ? 'anything'
+      : [...new Set([...left.untraced, ...right.untraced])],
   rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

@@ -130,7 +130,7 @@ function namedColumns(
 
 /** Values that are stored leave the reach of a mask on where they came from. */
 function store(values: readonly Value[], columns: readonly CatalogColumn[], context: Context): void {
-  context.findings.condition(mergeSources(values));
+  context.findings.store(mergeSources(values));
   for (const [at, value] of values.entries()) {
     noteCoercion(context, value.type, columns[at]?.type ?? anyType, 'assignment');
   }

@@ -37,7 +37,7 @@ const dynamicSql = new Set([
 const isDynamicSql = (name: string): boolean => dynamicSql.has(name) || name.startsWith('dblink');
 
 /** Installed by a superuser as it came, and known by its name. */
-export const isBuiltInOrOfExtension = (one: CatalogFunction): boolean =>
+const isBuiltInOrOfExtension = (one: CatalogFunction): boolean =>
   one.schema === 'pg_catalog' || (one.fromExtension && (one.language === 'c' || one.language === 'internal'));
 
 /** Why a call of this function says too little; null for nearly all, which are decided by their names alone. */
@@ -48,3 +48,22 @@ export function opaqueCall(one: CatalogFunction): OpaqueReason | null {
   // An aggregate has no code of its own: its functions have.
   return one.trustedLanguage || one.kind === 'aggregate' ? null : 'untrusted-language';
 }
+
+/**
+ * Functions in C of extensions that come with PostgreSQL: not immutable, for they go by settings, chance or the connection, and yet
+ * looking at nothing but what they are passed.
+ */
+const looksAtArguments = new Set(
+  `similarity_op word_similarity_op word_similarity_commutator_op strict_word_similarity_op
+  strict_word_similarity_commutator_op set_limit show_limit unaccent
+  uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 gen_random_uuid gen_random_bytes gen_salt
+  pgp_sym_encrypt pgp_sym_encrypt_bytea pgp_pub_encrypt pgp_pub_encrypt_bytea
+  normal_rand xml_valid int_agg_state int_agg_final_array
+  ssl_cipher ssl_client_cert_present ssl_client_dn ssl_client_dn_field ssl_client_serial ssl_is_used ssl_issuer_dn
+  ssl_issuer_field ssl_version`.split(/\s+/),
+);
+
+/** What the others in C do (pageinspect's read whole tables, page by page), only their source says. */
+export const readsNoTables = (one: CatalogFunction): boolean =>
+  one.schema === 'pg_catalog' ||
+  (isBuiltInOrOfExtension(one) && (one.volatility === 'immutable' || looksAtArguments.has(one.name)));

@@ -13,6 +13,7 @@ import {
   literalAsText,
 } from './expressions.ts';
 import { fromItems } from './from.ts';
+import { columnsReadBy } from './function-bodies.ts';
 import { noteWindow } from './function-calls.ts';
 import { modify } from './modify.ts';
 import { itemsOf, listOf, strings } from './nodes.ts';
@@ -21,6 +22,7 @@ import { noteRuleActions } from './rule-actions.ts';
 import { type Columns, fieldNamed, Scope } from './scope.ts';
 import { noteBodyStatement } from './statements.ts';
 import { targetList } from './target-list.ts';
+import { call } from './traced-calls.ts';
 import { anyType, typeOid } from './types.ts';
 import { anything, computed, type Field, literal, mergeSources, oneOf, type Value } from './value.ts';
 import { relationColumns } from './views.ts';
@@ -38,6 +40,8 @@ export const queries: Queries = {
   relationColumns,
   ruleActions: noteRuleActions,
   bodyStatement: noteBodyStatement,
+  call,
+  columnsReadBy,
 };
 
 function unknownQuery(context: Context): Columns {

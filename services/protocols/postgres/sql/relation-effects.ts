@@ -1,7 +1,7 @@
 /** What reading and writing the rows of a relation does, beyond the relation itself. */
 
 import type { RowChoice } from './analysis.ts';
-import { noteType } from './calls.ts';
+import { noteType, noteUntraced } from './calls.ts';
 import type { CatalogColumn, ForeignKey, Relation, RelationEvent, Trigger, WriteEvent } from './catalog.ts';
 import {
   cascadedDeleteText,
@@ -13,6 +13,7 @@ import {
 } from './consequences.ts';
 import type { Context } from './context.ts';
 import { ancestorsOf, descendantsOf, inheritingFrom } from './relation-fields.ts';
+import { typeOid } from './types.ts';
 import { viewFacts } from './views.ts';
 
 /** A SELECT names the relation. `only` leaves out tables that inherit from it. */
@@ -108,8 +109,11 @@ const movesRows = (family: readonly Relation[], columns: readonly CatalogColumn[
 
 /** Triggers, defaults, checks, index expressions and row security that run somebody's function. */
 function noteCode(relation: Relation, event: RelationEvent, context: Context): void {
-  for (const code of relation.code) {
-    if (code.events.includes(event)) context.findings.call(code.function);
+  for (const { events, function: one } of relation.code) {
+    if (!events.includes(event)) continue;
+    context.findings.call(one);
+    // What a trigger makes of a row, the table's owner shows to whoever may read the table.
+    if (one.returns !== typeOid.trigger) noteUntraced(one, context);
   }
 }
 

@@ -220,8 +220,8 @@ export function explain(statement: ExplainStmt, frame: Frame): Told {
 export function call(statement: CallStmt, { context, scope }: Frame): Told {
   // What a procedure gives back in its OUT parameters is its own affair.
   if (statement.funccall !== undefined) {
-    const { value } = callFunction(statement.funccall, scope, context, evaluator);
-    context.findings.condition(value.sources);
+    const { given } = callFunction(statement.funccall, scope, context, evaluator);
+    context.findings.condition(given);
   }
   return { command: 'CALL' };
 }

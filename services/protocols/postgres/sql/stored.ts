@@ -10,7 +10,8 @@ export function effectsWhenStored({ effects, outputs, touched }: StatementFacts)
   const stored = new Set(sources.map(columnText));
   return effects.map((effect) => {
     const more = effect.columns.filter((column) => stored.has(column));
-    if (effect.verb !== 'select' || more.length === 0) return effect;
+    // What a function reads counts with its call.
+    if ((effect.verb !== 'select' && effect.verb !== 'call') || more.length === 0) return effect;
     return { ...effect, conditionColumns: [...new Set([...effect.conditionColumns, ...more])] };
   });
 }

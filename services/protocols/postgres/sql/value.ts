@@ -1,7 +1,31 @@
 import type { CatalogColumn } from './catalog.ts';
 import { anyType, typeOid } from './types.ts';
 
-export type Sources = readonly CatalogColumn[];
+/** A column that a value comes from. */
+export interface Source extends CatalogColumn {
+  /** The effect that it counts with, where that is another than `select` on its relation: the call of the function that reads it. */
+  readonly countsWith?: EffectName;
+  /** It stands for what is passed to the function whose body is analysed, and is no column. */
+  readonly parameter?: ParameterPart;
+}
+
+export interface EffectName {
+  readonly verb: 'call' | 'select';
+  /** `app.user_by_id`, `app.v_users`. */
+  readonly resource: string;
+}
+
+export interface ParameterPart {
+  /** From 0. */
+  readonly position: number;
+  /** Of a composite parameter, the one field; null for all others. */
+  readonly field: string | null;
+}
+
+export const isParameter = (source: Source): source is Source & { readonly parameter: ParameterPart } =>
+  source.parameter !== undefined;
+
+export type Sources = readonly Source[];
 
 /** What is known of an expression without running it: where its value comes from, and its type. */
 export interface Value {

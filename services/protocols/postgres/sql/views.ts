@@ -6,23 +6,27 @@ import { maxViewDepth } from './limits.ts';
 import type { NodeBody } from './nodes.ts';
 import { relationFields } from './relation-fields.ts';
 import { type Columns, emptyScope } from './scope.ts';
-import { computed, type Field, rowOf } from './value.ts';
+import { computed, type Field, rowOf, type Source, type Value } from './value.ts';
 
 /** Definitions are printed with every name outside pg_catalog qualified. */
 const definitionPaths = [['pg_catalog']] as const;
 const definitionPathKey = JSON.stringify(definitionPaths);
 
+export const definitionNames = { paths: definitionPaths, pathKey: definitionPathKey };
+
 export const inDefinition = (context: Context, findings: Findings, within: readonly Relation[]): Context => ({
   ...context,
-  paths: definitionPaths,
-  pathKey: definitionPathKey,
+  ...definitionNames,
   findings,
   within,
+  // A view is the same whoever reads it.
+  parameters: null,
 });
 
 /** What a view's definition reads and gives, worked out once for each catalog; null when it cannot be read. */
 export function viewFacts(view: Relation, context: Context): ViewFacts | null {
-  const known = context.views.get(view.oid);
+  const key = `${view.oid} ${context.running.key}`;
+  const known = context.views.get(key);
   if (known !== undefined) return known;
   const { definition } = view;
   // A view within itself can only be a catalog that changed while it was read.
@@ -41,7 +45,10 @@ export function viewFacts(view: Relation, context: Context): ViewFacts | null {
     findings: inner.findings,
     base: onlyRelation(statement.SelectStmt, inner),
   };
-  context.views.set(view.oid, facts);
+  // What a part of a circle of functions does is known when the whole of it is.
+  if (context.callers.every((caller) => caller.callsAgain === Number.POSITIVE_INFINITY)) {
+    context.views.set(key, facts);
+  }
   return facts;
 }
 
@@ -49,10 +56,11 @@ export function viewFacts(view: Relation, context: Context): ViewFacts | null {
 function viewColumns(view: Relation, { fields, open }: Columns): Columns {
   const known = open === null && fields.length === view.columns.length;
   const everything = rowOf(fields, 0);
+  const asShown = view.kind === 'materialized view' ? countedWith(view) : (value: Value) => value;
   return {
     open: null,
     fields: view.columns.map((column, at): Field => {
-      const inner = known ? (fields[at]?.value ?? everything) : computed([everything], column.type);
+      const inner = asShown(known ? (fields[at]?.value ?? everything) : computed([everything], column.type));
       const derived = inner.derived && inner.sources.length > 0;
       return {
         name: column.column,
@@ -60,6 +68,19 @@ function viewColumns(view: Relation, { fields, open }: Columns): Columns {
       };
     }),
   };
+}
+
+/** What functions read when a materialized view was filled counts with reading the view: they are not called again. */
+function countedWith(view: Relation): (value: Value) => Value {
+  const countsWith = { verb: 'select', resource: view.text } as const;
+  const known = new Map<Source, Source>();
+  const counted = (source: Source): Source => {
+    if (source.countsWith?.verb !== 'call') return source;
+    const one = known.get(source) ?? { ...source, countsWith };
+    known.set(source, one);
+    return one;
+  };
+  return (value) => ({ ...value, sources: value.sources.map(counted) });
 }
 
 function onlyRelation(select: NodeBody<'SelectStmt'>, context: Context): Relation | null {

@@ -1,10 +1,12 @@
 /** The WHERE of SELECT, UPDATE and DELETE. Elsewhere (ON, HAVING, CASE) a comparison is a condition like any other. */
 import type { A_Expr, Node, RowExpr } from 'libpg-query';
+import { isStar as isStarReference, resolveColumn } from './columns.ts';
 import type { Context } from './context.ts';
 import { evaluate, evaluateBoolean } from './expressions.ts';
 import { guessOf } from './guesses.ts';
 import { itemsOf, listOf } from './nodes.ts';
 import type { Scope } from './scope.ts';
+import { isParameter } from './value.ts';
 
 /** What AND joins at the top is looked at one by one: each must hold, so none can be told apart from the others by guessing more. */
 export function evaluateWhere(node: Node | undefined, scope: Scope, context: Context): void {
@@ -15,13 +17,41 @@ export function evaluateWhere(node: Node | undefined, scope: Scope, context: Con
     context.budget.leave();
     return;
   }
-  const guess = node !== undefined && 'A_Expr' in node ? guessOf(node.A_Expr, scope, context) : null;
-  if (node === undefined || guess === null) {
+  const guess =
+    node !== undefined && 'A_Expr' in node
+      ? guessOf(withNumbers(node.A_Expr, scope, context), scope, context)
+      : null;
+  // How many items a function is passed shows at none of its calls.
+  if (node === undefined || guess === null || (guess.array !== null && context.parameters !== null)) {
     evaluateBoolean(node, scope, context);
     return;
   }
-  evaluate(node, scope, context);
-  context.findings.guess(guess.comparison, guess.column.sources, guess);
+  const { sources } = evaluate(node, scope, context);
+  context.findings.guess(guess.comparison, guess.column.sources, guess, sources.filter(isParameter));
+}
+
+/** In a function's body a name may be a parameter's: then it is one as `$1` is. */
+function withNumbers(expression: A_Expr, scope: Scope, context: Context): A_Expr {
+  if (context.parameters === null) return expression;
+  const { lexpr, rexpr } = expression;
+  return {
+    ...expression,
+    ...(lexpr && { lexpr: withNumber(lexpr, scope, context) }),
+    ...(rexpr && { rexpr: withNumber(rexpr, scope, context) }),
+  };
+}
+
+/** The same each time: guesses are told apart by their nodes. */
+const numbered = new WeakMap<Node, Node>();
+
+function withNumber(node: Node, scope: Scope, context: Context): Node {
+  if (!('ColumnRef' in node) || isStarReference(node.ColumnRef)) return node;
+  const { sources, derived } = resolveColumn(node.ColumnRef, scope, context);
+  const [source] = sources;
+  if (derived || sources.length !== 1 || source?.parameter?.field !== null) return node;
+  const known = numbered.get(node) ?? { ParamRef: { number: source.parameter.position + 1 } };
+  numbered.set(node, known);
+  return known;
 }
 
 /** Of AND, and of a comparison of rows, which is one of each of their columns; null for what is no such thing. */

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { catalogContext } from '../../../../services/protocols/postgres/sql/analyse-text.ts';
 import type { Catalog } from '../../../../services/protocols/postgres/sql/catalog.ts';
-import type { Context } from '../../../../services/protocols/postgres/sql/context.ts';
+import { type Context, running } from '../../../../services/protocols/postgres/sql/context.ts';
 import { Findings } from '../../../../services/protocols/postgres/sql/findings.ts';
 import { columnsReadBy } from '../../../../services/protocols/postgres/sql/function-bodies.ts';
 import { maxAnalysisSteps } from '../../../../services/protocols/postgres/sql/limits.ts';
-import { searchPath } from '../../../../services/protocols/postgres/sql/names.ts';
+import { emptySearchPath, searchPath } from '../../../../services/protocols/postgres/sql/names.ts';
 import { parseMeasured } from '../../../../services/protocols/postgres/sql/parse.ts';
 import { queries } from '../../../../services/protocols/postgres/sql/queries.ts';
 import { Budget } from '../../../../services/protocols/postgres/sql/scope.ts';
@@ -61,6 +61,9 @@ const context = (): Context => {
     budget: new Budget(maxAnalysisSteps),
     within: [],
     bodyDepth: 0,
+    callers: [],
+    running: running([searchPath(pinnedPath), emptySearchPath], [], false),
+    parameters: null,
     queries,
   };
 };

@@ -20,7 +20,7 @@ beforeAll(async () => {
     'CREATE TABLE app.parent(email text); CREATE TABLE app.heir(n int) INHERITS (app.parent)',
     'CREATE FUNCTION app.copies() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$',
     "CREATE FUNCTION app.hash(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT md5($1)'",
-    "CREATE FUNCTION app.keep(text) RETURNS text LANGUAGE sql VOLATILE AS 'SELECT $1'",
+    "CREATE FUNCTION app.keep(text) RETURNS text LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN $1; END'",
   ]);
   analyst = await server.analyst(database, { searchPath: ['app', 'pg_temp'] });
 });
