@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
+import { heldBy } from './clients.ts';
 import { standardPolicy, TestGateway } from './gateway.ts';
 
 const ringPassword = 'the-password-of-the-rings';
@@ -100,6 +101,57 @@ test('the full name of a table shows what is not masked, and says where the rest
   await client.query('UPDATE jobs SET done = true WHERE id = 1');
   await client.end();
 });
+
+test(
+  'trail and transcript say which ring answered, and approvers in which one a statement would run; a changed ring voids what they approve',
+  async () => {
+    const client = await gateway.connect();
+    const held = heldBy(client);
+    const sql = "UPDATE users SET name = 'Bea' WHERE id = 2";
+    const outcome = refusalOf(client.query(sql));
+    const hold = await held;
+    const ring = /sallyport_ring_[0-9a-f]{16}/;
+    const version = (stdout: string): string => /masking ring ([0-9a-f]{64})/.exec(stdout)?.[1] ?? '';
+    const first = (await gateway.cli(['holds', 'show', hold])).stdout;
+    expect(first).toMatch(ring);
+    const direct = await gateway.direct();
+    // Another table's masks: the statement itself would be what it was.
+    await direct.query('ALTER TABLE app.contacts ADD COLUMN phone text');
+    expect(await install()).toMatchObject({ status: 0 });
+    expect(await gateway.cli(['holds', 'approve', hold, '--reason', 'fine', '--yes'])).toMatchObject({
+      status: 0,
+    });
+    expect(await outcome).toMatchObject({ detail: expect.stringContaining('changed-while-held') });
+    const again = heldBy(client);
+    const done = client.query(sql);
+    const next = await again;
+    const second = (await gateway.cli(['holds', 'show', next])).stdout;
+    expect(version(second)).not.toBe(version(first));
+    expect(await gateway.cli(['holds', 'approve', next, '--reason', 'fine', '--yes'])).toMatchObject({
+      status: 0,
+    });
+    expect((await done).rowCount).toBe(1);
+    const shown = await gateway.cli(['trail', 'show', '--kind', 'session-masked', '--json']);
+    const masked: Record<string, unknown>[] = shown.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const session = masked.at(-1)?.['session'];
+    expect(masked.filter((record) => record['session'] === session)).toEqual([
+      expect.objectContaining({ ring: expect.stringMatching(ring), ringVersion: version(first) }),
+      expect.objectContaining({ ring: expect.stringMatching(ring), ringVersion: version(second) }),
+    ]);
+    await client.end();
+    const replayed = await gateway.cli(['sessions', 'replay', String(session), '--speed', 'max'], 'ann', [
+      'audit',
+    ]);
+    expect(replayed.stdout.indexOf(`(${version(first)})`)).toBeGreaterThan(0);
+    expect(replayed.stdout.indexOf(`(${version(first)})`)).toBeLessThan(replayed.stdout.indexOf('UPDATE'));
+    await direct.query("UPDATE app.users SET name = 'Bo' WHERE id = 2");
+    await direct.end();
+  },
+  seconds(120),
+);
 
 test('a statement that changes rows may not ask masked columns: unique indexes would answer', async () => {
   const client = await gateway.connect();

@@ -120,6 +120,8 @@ class Screen {
           ...leftOut(entry.leftOutCharacters),
           remark(decisionText(entry)),
         ]);
+      case 'masked':
+        return joined([remark(visibleText(`masked in the target by ${entry.ring} (${entry.ringVersion})`))]);
       case 'result': {
         const whose = this.#whose(entry.action);
         if (entry.columns === null && entry.rows.length === 0) return whose + statusLine(entry.status);

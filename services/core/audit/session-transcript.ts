@@ -87,6 +87,9 @@ export class SessionTranscript implements Transcript {
       case 'result':
         this.#keepResult(entry);
         break;
+      case 'masked':
+        this.#keep(entry);
+        break;
       case 'cut':
         this.#leaveOut(entry.action, entry.rowsLeftOut, entry.bytesLeftOut);
         break;
@@ -248,6 +251,8 @@ function withShortText(entry: KeptEntry): KeptEntry & { readonly leftOutCharacte
       const leftOutCharacters = whole - length([text, message, ...parameters]);
       return { ...entry, text, parameters, message, leftOutCharacters };
     }
+    case 'masked':
+      return entry;
     case 'result':
       // Nothing but the command's tag is kept of it past the limits.
       return entry;

@@ -73,6 +73,7 @@ export const entrySchema: z.ZodType<StoredEntry> = z.discriminatedUnion('kind', 
     message: value,
     ...common,
   }),
+  z.object({ kind: z.literal('masked'), ring: z.string(), ringVersion: z.string(), ...common }),
   z.object({
     kind: z.literal('result'),
     action: actionSchema,

@@ -9,7 +9,7 @@ import type { Decision, Deny, Obligations, Reason } from '../model/decision.ts';
 import type { ActionId, HoldId, ListenerName, SessionId, TargetName } from '../model/ids.ts';
 import type { Party, Principal } from '../model/principal.ts';
 import type { ActionTrace } from '../model/telemetry.ts';
-import type { ActionOutcome, CommitWaiter } from '../model/trail-entry.ts';
+import type { ActionOutcome, CommitWaiter, MaskedBy } from '../model/trail-entry.ts';
 import type { TranscriptEntry } from '../model/transcript.ts';
 
 /** What a decision may depend on beside action, principal and target; evaluated each time, never cached. */
@@ -79,8 +79,11 @@ export interface CheckpointSession {
   readonly target: TargetName;
   /** What is in force now: the same object until the policy changes, so plans are cached by its identity. */
   readonly obligations: Obligations;
-  /** The target itself masks what this session sees, as far as `covers` says so of the obligations in force. */
-  maskedByTarget(covers: (obligations: Obligations) => boolean): void;
+  /**
+   * The target itself masks what this session sees, as far as `covers` says so of the obligations in force. Recorded, so it is called
+   * again when `by` has changed.
+   */
+  maskedByTarget(by: MaskedBy, covers: (obligations: Obligations) => boolean): void;
   /** When the gateway ends the session at the latest, as things are now. */
   readonly endsAtMs: number;
   /** Decides and records. Nothing of an allowed action may leave before `afterRecord` has called back. */

@@ -5,7 +5,7 @@ import { ruleText } from '../model/decision.ts';
 import { type ActionId, actionId, type SessionId, type TargetName } from '../model/ids.ts';
 import type { Principal } from '../model/principal.ts';
 import type { ActionTrace, Telemetry } from '../model/telemetry.ts';
-import type { ActionOutcome, CommitWaiter, Trail } from '../model/trail-entry.ts';
+import type { ActionOutcome, CommitWaiter, MaskedBy, Trail } from '../model/trail-entry.ts';
 import type { Transcript, TranscriptEntry } from '../model/transcript.ts';
 import type {
   CheckpointSession,
@@ -104,8 +104,10 @@ export class LiveSession implements CheckpointSession {
     return this.#currentView().obligations;
   }
 
-  maskedByTarget(covers: (obligations: Obligations) => boolean): void {
+  maskedByTarget(by: MaskedBy, covers: (obligations: Obligations) => boolean): void {
     this.#maskedByTarget = covers;
+    this.#parts.trail.append({ kind: 'session-masked', session: this.id, ...by });
+    this.transcribe({ kind: 'masked', ...by });
   }
 
   get endsAtMs(): number {

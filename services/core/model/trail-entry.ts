@@ -8,6 +8,14 @@ export interface TrailPrincipal extends Party {
   readonly actsFor: readonly Party[];
 }
 
+/** What in the target itself masks what a session sees. */
+export interface MaskedBy {
+  /** As the target calls it. */
+  readonly ring: string;
+  /** Of what it shows there, and how; hex. */
+  readonly ringVersion: string;
+}
+
 /** How an action that was let through ended. */
 export interface ActionOutcome {
   /**
@@ -53,6 +61,8 @@ export type TrailEntry =
       readonly provenBy: string;
       readonly credentialId: string;
     }
+  /** Again, when it has become another one while the session goes on. */
+  | ({ readonly kind: 'session-masked'; readonly session: SessionId } & MaskedBy)
   | {
       readonly kind: 'session-closed';
       readonly session: SessionId;

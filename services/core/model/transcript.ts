@@ -1,4 +1,5 @@
 import type { ActionId } from './ids.ts';
+import type { MaskedBy } from './trail-entry.ts';
 
 /**
  * What one session looked like to its client: for replay. Results are kept as the client saw them, masked.
@@ -14,6 +15,8 @@ export type TranscriptEntry =
       readonly rule: string | null;
       readonly message: string | null;
     }
+  /** What masks all that comes behind it, in the target itself. */
+  | ({ readonly kind: 'masked' } & MaskedBy)
   /** A part of a result, or the whole of a small one: most are a line. */
   | {
       readonly kind: 'result';

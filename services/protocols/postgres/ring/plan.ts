@@ -1,4 +1,4 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import { createHmac, hash, type KeyObject } from 'node:crypto';
 import { FieldMasks } from '../mask/field-masks.ts';
 import { type Origin, originOf } from '../mask/origin.ts';
 import { analyseParsed, catalogContext } from '../sql/analyse-text.ts';
@@ -46,6 +46,8 @@ export interface RingPlan {
   readonly relations: readonly RingRelation[];
   /** Schemas of the search path that count: the role must find the same ones. */
   readonly path: readonly string[];
+  /** Of all that its views show: which columns of which relations, under which masks. Hex. */
+  readonly version: string;
 }
 
 const seen: ReadonlySet<string> = new Set(['table', 'view', 'materialized view', 'foreign table']);
@@ -78,7 +80,8 @@ export function planRing(
         : null;
     relations.push({ relation, columns, view, ownRights });
   }
-  return { ring, relations, path };
+  const views = relations.flatMap(({ view }) => (view === null ? [] : [view.digest]));
+  return { ring, relations, path, version: hash('sha256', [ring.role, ...views.sort()].join(' ')) };
 }
 
 /** Whether its name alone leads to it: the first schema of the path that has the name counts, whatever has it there. */

@@ -6,7 +6,7 @@ import type { RingPlan } from './plan.ts';
 
 /** A ring as it is in the target, beside what it should be. */
 export type RingState =
-  | { readonly kind: 'installed' }
+  | { readonly kind: 'installed'; readonly version: string }
   | { readonly kind: 'missing' }
   /** Policy or catalog have changed since, or somebody has changed the ring. No session is opened in it. */
   | { readonly kind: 'stale'; readonly why: readonly string[] };
@@ -25,7 +25,7 @@ export function stateOf(plan: RingPlan, searchPath: readonly string[], catalog: 
     ...faultsOfViews(plan, catalog, ring),
     ...strangers(plan, catalog, ring),
   ];
-  return why.length === 0 ? { kind: 'installed' } : { kind: 'stale', why };
+  return why.length === 0 ? { kind: 'installed', version: plan.version } : { kind: 'stale', why };
 }
 
 function faultsOfRole(plan: RingPlan, searchPath: readonly string[], ring: CatalogRing): readonly string[] {

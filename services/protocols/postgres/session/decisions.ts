@@ -13,6 +13,7 @@ import { holdNotice, refusalMessage } from './refusal.ts';
 import type { RequestFlow } from './request-flow.ts';
 import { resolveNames } from './resolve.ts';
 import type { Resolved } from './resolved.ts';
+import type { RingSession } from './ring-session.ts';
 import { Run } from './run.ts';
 import type { TargetWork } from './target-work.ts';
 
@@ -20,6 +21,7 @@ export interface DecisionParts {
   readonly gate: CheckpointSession;
   readonly conversation: Conversation;
   readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh' | 'estimateRows'>;
+  readonly ring: Pick<RingSession, 'name'> | null;
   readonly clock: Clock;
   readonly flow: RequestFlow;
   /** Writes one whole message to the client, between those of the server. */
@@ -99,7 +101,7 @@ export class Decisions {
 
   #hold(text: string, held: HeldSubmission, resolved: Resolved, onward: Onward): void {
     const { gate, flow, work, tellClient } = this.#parts;
-    const pending = gate.hold(held, {
+    const pending = gate.hold(this.#withRing(held), {
       revalidate: () => this.#revalidate(text, held.action.parameters),
       estimate: () => work.estimateRows(resolved.statements, held.action.parameters),
     });
@@ -132,9 +134,23 @@ export class Decisions {
         work.analyse(name, conversation, named),
       );
       if (resolved === 'uncertain') throw new InvariantError('a name is uncertain while nothing runs');
-      if (!(resolved instanceof Promise)) return resolved.intent;
+      if (!(resolved instanceof Promise)) return this.#boundToRing(resolved.intent);
       await resolved;
     }
+  }
+
+  /** Approvers read in which ring it would run, and what they approve is void in another one, or in one that shows something else. */
+  #withRing(held: HeldSubmission): HeldSubmission {
+    const { ring } = this.#parts;
+    if (ring === null) return held;
+    const { intent, sessionState } = held.action;
+    const state = sessionState === '' ? ring.name : `${ring.name}\n${sessionState}`;
+    return { ...held, action: { ...held.action, intent: this.#boundToRing(intent), sessionState: state } };
+  }
+
+  #boundToRing(intent: Intent): Intent {
+    const { ring } = this.#parts;
+    return ring === null ? intent : { ...intent, versions: [...intent.versions, ring.name] };
   }
 
   #run(

@@ -234,11 +234,12 @@ async function reachTarget(
     ring,
     rings,
     work,
+    gate,
     catalog: () => work.catalog,
     maskingKey,
     target: name,
   });
-  gate.maskedByTarget((obligations) => session.covers(obligations));
+  session.opened();
   return { work, upstream, ring: session };
 }
 

@@ -17,6 +17,7 @@ import { nameChangesOf } from './name-changes.ts';
 import { acting, type Outbox, type Outgoing, refuseQuery } from './outbox.ts';
 import { RequestFlow } from './request-flow.ts';
 import { type Refuse, RequestSender } from './request-sender.ts';
+import type { RingSession } from './ring-session.ts';
 import { StatementReader } from './statement-reader.ts';
 import type { TargetWork } from './target-work.ts';
 
@@ -25,6 +26,7 @@ export interface RequestParts {
   readonly conversation: Conversation;
   readonly outbox: Outbox;
   readonly work: Pick<TargetWork, 'analyse' | 'analyseFresh' | 'estimateRows'>;
+  readonly ring: Pick<RingSession, 'name'> | null;
   readonly clock: Clock;
   readonly trace: SessionTrace | null;
   /** Writes one whole message to the client, between those of the server. */

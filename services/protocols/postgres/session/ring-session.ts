@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { CheckpointSession } from '../../../core/checkpoint/contract.ts';
 import type { Parameter } from '../../../core/model/action.ts';
 import type { Obligations } from '../../../core/model/decision.ts';
 import type { TargetName } from '../../../core/model/ids.ts';
@@ -27,6 +28,7 @@ interface RingSessionParts {
   readonly ring: Ring;
   readonly rings: Rings;
   readonly work: SessionWork;
+  readonly gate: Pick<CheckpointSession, 'maskedByTarget'>;
   readonly catalog: () => Catalog;
   readonly maskingKey: KeyObject;
   readonly target: TargetName;
@@ -39,12 +41,24 @@ interface RingSessionParts {
 export class RingSession implements SessionWork {
   readonly masking: Masking;
   readonly #parts: RingSessionParts;
+  /** As it was when last a statement was analysed. */
+  #version = '';
 
   constructor(parts: RingSessionParts) {
     this.#parts = parts;
     this.masking = new RingMasking(parts.work.masking, maskingOnce(parts), (obligations) =>
       this.covers(obligations),
     );
+  }
+
+  opened(): void {
+    const state = this.#parts.rings.state(this.#parts.ring);
+    if (state.kind === 'installed') this.#answeredBy(state.version);
+  }
+
+  /** What an approval is bound to beside its action: another ring shows other values, and chooses other rows by them. */
+  get name(): string {
+    return `role = ${this.#parts.ring.role} (masking ring ${this.#version})`;
   }
 
   /** Whether masked columns have nothing but masks in them, as this session sees them under these obligations. */
@@ -73,12 +87,22 @@ export class RingSession implements SessionWork {
   /** An analysis is of one catalog, and so is the ring's state: asked for after it, it is of the same or a later one. */
   #ifInstalled(analysis: Analysis): Analysis {
     const { rings, ring, target } = this.#parts;
-    if (rings.state(ring).kind === 'installed') return analysis;
+    const state = rings.state(ring);
+    if (state.kind === 'installed') {
+      if (state.version !== this.#version) this.#answeredBy(state.version);
+      return analysis;
+    }
     return refusal(analysis.intent.text, target, {
       reason: 'target-unavailable',
       message: 'The masking ring of this session is not in the target any more as it should be.',
       hint: ringHint(target),
     });
+  }
+
+  #answeredBy(version: string): void {
+    const { ring, gate } = this.#parts;
+    this.#version = version;
+    gate.maskedByTarget({ ring: ring.role, ringVersion: version }, (obligations) => this.covers(obligations));
   }
 }
 

@@ -77,6 +77,7 @@ export class PostgresSession {
       conversation,
       outbox,
       work: asked,
+      ring: parts.ring,
       clock,
       trace,
       tellClient: (message) => client.write(message),
