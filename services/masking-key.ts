@@ -2,16 +2,29 @@ import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:c
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+const folderOf = (stateDir: string): string => join(stateDir, 'keys');
+const fileName = 'masking.key';
+
 /** 256 bits, made once and kept: pseudonyms must be the same after a restart, and in all workers. */
 export async function maskingKey(stateDir: string): Promise<KeyObject> {
-  const folder = join(stateDir, 'keys');
-  const path = join(folder, 'masking.key');
+  const folder = folderOf(stateDir);
+  const path = join(folder, fileName);
   const kept = await readFile(path, 'utf8').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
   });
   if (kept === null) await make(folder, path);
   return createSecretKey(Buffer.from(kept ?? (await readFile(path, 'utf8')), 'base64'));
+}
+
+/** Null where no gateway has made it here yet, or whoever asks may not read it. */
+export async function keptMaskingKey(stateDir: string): Promise<KeyObject | null> {
+  try {
+    return createSecretKey(Buffer.from(await readFile(join(folderOf(stateDir), fileName), 'utf8'), 'base64'));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') return null;
+    throw error;
+  }
 }
 
 /** Written beside and then linked, as a whole: of workers that start at once one makes the key, and nobody reads half of it. */

@@ -183,6 +183,8 @@ export interface Analyst {
   masks(intent: Intent, obligations: Obligations): readonly string[];
   /** What stands behind the effects of `intent`, which comes from `analyse`. Absent where effects say all. */
   understanding?(intent: Intent, obligations: Obligations): Understanding;
+  /** Whether the target itself masks what a session under these obligations sees. */
+  masksInTarget?(obligations: Obligations): boolean;
   /** Which of these match nothing in the catalog. */
   unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[];
   /** For `check --online`: goes as far as can be told without doing anything there. @throws when the target cannot be reached */
@@ -238,7 +240,13 @@ export interface Protocol<Target = unknown> {
   listenerFault?(listener: ListenerSettings): ListenerFault | null;
   createEngine(services: EngineServices<Target>): Engine;
   /** Reads what an analysis takes from the target. @throws the protocol's typed error when it cannot be reached for that. */
-  createAnalyst(name: TargetName, target: Target, log: Logger): Promise<Analyst>;
+  createAnalyst(
+    name: TargetName,
+    target: Target,
+    log: Logger,
+    /** The gateway's own; null where it cannot be read, so that some things about masks stay unsaid. */
+    maskingKey: KeyObject | null,
+  ): Promise<Analyst>;
   /** Null when the target's section does not ask for it. @throws the protocol's typed error when the target cannot be reached */
   createMaskInstaller?(
     name: TargetName,

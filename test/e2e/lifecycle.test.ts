@@ -65,6 +65,20 @@ describe('policies', () => {
       opaque: [],
       masks: ['app.users.email -> email'],
     });
+    const guessed = await explain("SELECT id FROM users WHERE email IN ('a', 'b') AND lower(card) = ANY($1)");
+    expect(JSON.parse(guessed.stdout)).toMatchObject({
+      decision: 'allow',
+      analysis: {
+        ring: null,
+        guesses: {
+          comparisons: [
+            { columns: ['app.users.email'], values: 2, itemsOf: null },
+            { columns: ['app.users.card'], values: 1, itemsOf: 1 },
+          ],
+          perMinute: 10,
+        },
+      },
+    });
     const denied = await explain('DROP TABLE users');
     expect(denied.status).toBe(1);
     expect(JSON.parse(denied.stdout)).toMatchObject({

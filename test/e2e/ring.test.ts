@@ -49,7 +49,10 @@ test(
       stdout: expect.stringContaining('app.users.card -> last4'),
     });
     expect(await gateway.cli(['masking', 'status', 'shop'])).toMatchObject({ status: 0 });
-    expect(await gateway.cli(['check', '--online'])).toMatchObject({ status: 0 });
+    expect(await gateway.cli(['check', '--online'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('target shop (masks in a ring of its own)'),
+    });
     const client = await gateway.connect();
     expect(
       (await client.query('SELECT session_user::text LIKE $1 AS in_ring', ['sallyport_ring_%'])).rows,
@@ -85,6 +88,32 @@ test('rows are masked as they are without a ring, and may be asked for by what t
   });
   expect(bound.rows).toEqual([]);
   await client.end();
+});
+
+test('policy explain answers as the ring does, and says what is masked where', async () => {
+  const explain = (sql: string, ...more: readonly string[]) =>
+    gateway.cli(['policy', 'explain', '--as', 'agent-7', '--target', 'shop', '--sql', sql, ...more]);
+  const guessed = await explain("SELECT id FROM users WHERE email LIKE 'a%' AND card = ANY($1)");
+  expect(guessed).toMatchObject({ status: 0, stdout: expect.stringContaining('ALLOW') });
+  for (const told of [
+    /Masking ring\n +sessions log in as sallyport_ring_\w{16}, and find its views before the tables; it is installed/,
+    /app\.users, by its name alone, is the view sallyport_ring_\w{16}\.users, masked at the scan: email -> email, card -> last4, salary -> full/,
+    /Guesses\n +app\.users\.card is compared with the items of \$1\n +none of them counts/,
+  ]) {
+    expect(guessed.stdout).toMatch(told);
+  }
+  const { stdout } = await explain("UPDATE jobs SET done = true FROM users WHERE email = 'x'", '--json');
+  expect(JSON.parse(stdout)).toMatchObject({
+    decision: 'allow',
+    analysis: {
+      ring: { state: 'installed', relations: [{ relation: 'app.users' }] },
+      guesses: {
+        comparisons: [{ columns: ['app.users.email'], values: 1 }],
+        perMinute: 10,
+        seesMasks: false,
+      },
+    },
+  });
 });
 
 test('the full name of a table shows what is not masked, and says where the rest is', async () => {

@@ -73,7 +73,7 @@ async function askTarget(
   const path = ['targets', index, 'name'];
   if (protocol === undefined) return { ...asked, reached: false, problems: [], unmatched: new Map() };
   try {
-    const analyst = await protocol.createAnalyst(name, settings, log);
+    const analyst = await protocol.createAnalyst(name, settings, log, null);
     try {
       await analyst.reach();
       const uses = config.policies.patterns.filter(({ targets }) => targets.includes(name));
@@ -123,7 +123,8 @@ async function askForMasking(
       ? []
       : [`its masking ring ${ring} is ${state}; see "sallyport masking status ${name}"`],
   );
-  return { note: '', faults };
+  const rings = installer.status.sets.length;
+  return { note: ` (masks in ${rings === 1 ? 'a ring' : `${rings} rings`} of its own)`, faults };
 }
 
 export const tooManyMaskSets = 'its policies could put too many different sets of masks together';

@@ -136,9 +136,11 @@ export class PolicySet implements Policies {
     target: TargetName,
     action: Action,
     circumstances: Circumstances,
+    maskedByTarget = false,
   ): Explanation {
+    const view = this.view(principal, target);
     return explain({
-      view: this.view(principal, target),
+      view: maskedByTarget ? view.onMaskedTarget : view,
       policies: this.policies,
       protocol: this.#protocols.get(target) ?? null,
       principal,

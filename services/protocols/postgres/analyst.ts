@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { Intent } from '../../core/model/action.ts';
 import { systemClock } from '../../core/model/clock.ts';
 import type { Obligations } from '../../core/model/decision.ts';
@@ -8,6 +8,7 @@ import type { Logger } from '../../core/model/log.ts';
 import type { Analyst, Understanding, UnmatchedPattern, UsedPattern } from '../protocol.ts';
 import { TargetMasking } from './mask/masking.ts';
 import { nameMatcher } from './policy.ts';
+import { explainRing } from './ring/explain.ts';
 import { Conversation } from './session/conversation.ts';
 import { composedIntent, resolveNames } from './session/resolve.ts';
 import { TargetWork } from './session/target-work.ts';
@@ -15,14 +16,19 @@ import type { StatementFacts } from './sql/analysis.ts';
 import type { Catalog } from './sql/catalog.ts';
 import { LargeTexts } from './sql/large-texts.ts';
 import type { PostgresTarget } from './target.ts';
-import { understanding } from './understanding.ts';
+import { guessesIn, understanding } from './understanding.ts';
 
 /** Reads the target's catalog once. @throws UpstreamError, CatalogError */
-export async function createAnalyst(name: TargetName, target: PostgresTarget, log: Logger): Promise<Analyst> {
+export async function createAnalyst(
+  name: TargetName,
+  target: PostgresTarget,
+  log: Logger,
+  kept: KeyObject | null,
+): Promise<Analyst> {
   const clock = systemClock;
   const largeTexts = new LargeTexts(clock);
   // Nothing is masked here, only said, so any key will do.
-  const maskingKey = createSecretKey(randomBytes(32));
+  const maskingKey = kept ?? createSecretKey(randomBytes(32));
   try {
     const work = await TargetWork.open({
       name,
@@ -33,21 +39,33 @@ export async function createAnalyst(name: TargetName, target: PostgresTarget, lo
       log,
       changedHere: () => undefined,
     });
-    return new PostgresAnalyst(work, largeTexts);
+    return new PostgresAnalyst({
+      work,
+      target,
+      largeTexts,
+      maskingKey: { key: maskingKey, isGateways: kept !== null },
+    });
   } catch (error) {
     await largeTexts.close();
     throw error;
   }
 }
 
+interface AnalystParts {
+  readonly work: TargetWork;
+  readonly target: PostgresTarget;
+  readonly largeTexts: LargeTexts;
+  readonly maskingKey: { readonly key: KeyObject; readonly isGateways: boolean };
+}
+
 class PostgresAnalyst implements Analyst {
+  readonly #parts: AnalystParts;
   readonly #work: TargetWork;
-  readonly #largeTexts: LargeTexts;
   readonly #statements = new WeakMap<Intent, readonly StatementFacts[]>();
 
-  constructor(work: TargetWork, largeTexts: LargeTexts) {
-    this.#work = work;
-    this.#largeTexts = largeTexts;
+  constructor(parts: AnalystParts) {
+    this.#parts = parts;
+    this.#work = parts.work;
   }
 
   async analyse(text: string, sessionSetup: readonly string[]): Promise<Intent> {
@@ -71,16 +89,24 @@ class PostgresAnalyst implements Analyst {
 
   masks(intent: Intent, obligations: Obligations): readonly string[] {
     const statements = this.#statements.get(intent) ?? [];
-    const masking = new TargetMasking(() => this.#work.catalog, createSecretKey(randomBytes(32)));
+    const masking = new TargetMasking(() => this.#work.catalog, this.#parts.maskingKey.key);
     return statements.flatMap((statement) => masking.describe(obligations, statement));
   }
 
   understanding(intent: Intent, obligations: Obligations): Understanding {
     const statements = this.#statements.get(intent) ?? [];
-    const masking = new TargetMasking(() => this.#work.catalog, createSecretKey(randomBytes(32)));
-    return understanding(statements, this.#work.catalog, (output) =>
-      masking.describeOutput(obligations, output),
-    );
+    const { work, target, maskingKey } = this.#parts;
+    const masking = new TargetMasking(() => work.catalog, maskingKey.key);
+    const ring = work.rings.of(obligations);
+    return understanding(statements, work.catalog, {
+      maskOf: (output) => masking.describeOutput(obligations, output),
+      guesses: guessesIn(intent, obligations, ring !== null),
+      ring: ring && explainRing(ring, target, work.catalog, statements, maskingKey),
+    });
+  }
+
+  masksInTarget(obligations: Obligations): boolean {
+    return this.#work.rings.of(obligations) !== null;
   }
 
   unmatched(patterns: readonly UsedPattern[]): readonly UnmatchedPattern[] {
@@ -100,7 +126,7 @@ class PostgresAnalyst implements Analyst {
 
   async close(): Promise<void> {
     await this.#work.close();
-    await this.#largeTexts.close();
+    await this.#parts.largeTexts.close();
   }
 }
 

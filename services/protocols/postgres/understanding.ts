@@ -1,5 +1,9 @@
 /** What an analysis has found, for whoever writes policies: `sallyport policy explain`. */
+import type { Intent } from '../../core/model/action.ts';
+import type { Obligations } from '../../core/model/decision.ts';
 import type { Understanding } from '../protocol.ts';
+import { isMaskedColumn, postgresPolicy } from './policy.ts';
+import { type RingExplanation, ringLines } from './ring/explain.ts';
 import type { OpaqueReason, OutputColumn, PostgresEffect, StatementFacts } from './sql/analysis.ts';
 import type { Catalog, CatalogFunction } from './sql/catalog.ts';
 import { mergeEffects } from './sql/merge-effects.ts';
@@ -24,11 +28,19 @@ const reasonTexts: Readonly<Record<OpaqueReason, string>> = {
   'unknown-statement': 'this version of the gateway does not know such statements',
 };
 
-/** `maskOf`: what becomes of an output column; null when it stays as it is. */
+/** What becomes of the statements under somebody's masks. */
+export interface UnderMasks {
+  /** What becomes of an output column; null when it stays as it is. */
+  maskOf(output: OutputColumn): string | null;
+  readonly guesses: Guesses;
+  /** Null where sessions are in none. */
+  readonly ring: RingExplanation | null;
+}
+
 export function understanding(
   statements: readonly StatementFacts[],
   catalog: Catalog,
-  maskOf: (output: OutputColumn) => string | null,
+  { maskOf, guesses, ring }: UnderMasks,
 ): Understanding {
   const through = new Map<string, Set<string>>();
   for (const { relation, view } of statements.flatMap((statement) => statement.through)) {
@@ -55,12 +67,54 @@ export function understanding(
       lines: listed === null ? unknownColumns(statements[at]) : listed.map(columnLine),
     })),
     { title: 'Along with it', lines: consequences },
+    { title: 'Masking ring', lines: ring === null ? [] : ringLines(ring) },
+    { title: 'Guesses', lines: guessLines(guesses) },
     { title: 'Why it is not understood', lines: reasons.map(({ reason, means }) => `${reason}: ${means}`) },
   ];
   return {
     sections: sections.filter(({ lines }) => lines.length > 0),
-    json: { tables, functions, columns, consequences, reasons },
+    json: { tables, functions, columns, consequences, ring, guesses, reasons },
   };
+}
+
+/** Comparisons of masked columns with values, each of which counts against a limit. */
+export interface Guesses {
+  readonly comparisons: readonly {
+    /** `app.users.email`; a view's column before its table's. */
+    readonly columns: readonly string[];
+    /** With how many values. */
+    readonly values: number;
+    /** The parameter, from 1, whose items are the values; null where they are in the text. */
+    readonly itemsOf: number | null;
+  }[];
+  readonly perMinute: number;
+  /** In the ring, and nothing is changed: conditions see masks, so nothing is told of what they hide. */
+  readonly seesMasks: boolean;
+}
+
+export function guessesIn({ effects }: Intent, { masks, limits }: Obligations, inRing: boolean): Guesses {
+  const guessable = masks.filter((mask) => mask.inConditions === 'equality');
+  const isGuessable = (column: string): boolean => guessable.some((mask) => isMaskedColumn(mask, column));
+  const comparisons = effects.flatMap((effect) =>
+    (effect as PostgresEffect).guesses // this protocol's own
+      .filter(({ columns }) => columns.some(isGuessable))
+      .map(({ columns, values, array }) => ({ columns, values, itemsOf: array === null ? null : array + 1 })),
+  );
+  const seesMasks = inRing && postgresPolicy.onlyReads?.(effects) === true;
+  return { comparisons, perMinute: limits.guessesPerMinute, seesMasks };
+}
+
+function guessLines({ comparisons, perMinute, seesMasks }: Guesses): readonly string[] {
+  if (comparisons.length === 0) return [];
+  const lines = comparisons.map(({ columns, values, itemsOf }) => {
+    const count =
+      itemsOf === null ? `${values} ${values === 1 ? 'value' : 'values'}` : `the items of $${itemsOf}`;
+    return `${columns.join(', ')} is compared with ${count}`;
+  });
+  const limit = seesMasks
+    ? 'none of them counts: in the ring, conditions see masks'
+    : `each value counts, and ${perMinute} a minute pass (guessesPerMinute)`;
+  return [...lines, limit];
 }
 
 const tableOf = (effect: PostgresEffect, through: readonly string[]) => ({

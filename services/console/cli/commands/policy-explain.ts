@@ -2,8 +2,10 @@ import { type Command, Option } from 'commander';
 import type { Action, Intent } from '../../../core/model/action.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import { principalKinds } from '../../../core/model/principal.ts';
+import type { Settings } from '../../../core/model/settings.ts';
 import { visibleText } from '../../../core/model/visible-text.ts';
 import type { Explanation } from '../../../core/policy/explain.ts';
+import { keptMaskingKey } from '../../../masking-key.ts';
 import { protocols } from '../../../protocols/index.ts';
 import type { Analyst, Protocol, Understanding } from '../../../protocols/protocol.ts';
 import { wholeConfig } from '../config-files.ts';
@@ -108,12 +110,16 @@ async function run(options: Options): Promise<void> {
   const target = targetOf(settings, options.target);
   const principal = supposedPrincipal(options, settings);
   const circumstances = circumstancesOf(settings, target, options);
-  const analyst = await waitingFor(`Reading the catalog of ${visibleText(target.name)}`, analystOf(target));
+  const analyst = await waitingFor(
+    `Reading the catalog of ${visibleText(target.name)}`,
+    analystOf(target, settings),
+  );
   try {
     const intent = await analyst.analyse(text, options.setup);
     const action: Action = { intent, parameters: parametersOf(options.param), sessionState: '' };
-    const explanation = policySet.explain(principal, target.name, action, circumstances);
     const { obligations } = policySet.view(principal, target.name);
+    const inRing = analyst.masksInTarget?.(obligations) ?? false;
+    const explanation = policySet.explain(principal, target.name, action, circumstances, inRing);
     const masks = analyst.masks(intent, obligations);
     process.exitCode = exits[explanation.decision];
     const understood = analyst.understanding?.(intent, obligations) ?? null;
@@ -125,15 +131,14 @@ async function run(options: Options): Promise<void> {
 }
 
 /** @throws CliError `unreachable` */
-async function analystOf({
-  name,
-  protocol: spoken,
-  settings,
-}: ReturnType<typeof targetOf>): Promise<Analyst> {
+async function analystOf(
+  { name, protocol: spoken, settings }: ReturnType<typeof targetOf>,
+  { gateway }: Settings,
+): Promise<Analyst> {
   const protocol: Protocol | undefined = protocols.find((each) => each.name === spoken);
   if (protocol === undefined) throw new CliError('config', `Nobody speaks "${spoken}" here.`);
   try {
-    return await protocol.createAnalyst(name, settings, quietLog);
+    return await protocol.createAnalyst(name, settings, quietLog, await keptMaskingKey(gateway.stateDir));
   } catch (cause) {
     throw new CliError(
       'unreachable',

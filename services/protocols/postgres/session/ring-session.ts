@@ -16,8 +16,8 @@ import type { FieldDescription, MessageFields } from '../wire/backend.ts';
 /** What sessions ask of a target; TargetWork has it for those that are in no ring. */
 export interface SessionWork {
   readonly masking: Masking;
-  analyse(text: string, session: SessionState): Analysis | Promise<Analysis>;
-  analyseFresh(text: string, session: SessionState): Promise<Analysis>;
+  analyse(text: string, session: SessionState, types?: readonly number[]): Analysis | Promise<Analysis>;
+  analyseFresh(text: string, session: SessionState, types?: readonly number[]): Promise<Analysis>;
   estimateRows(
     statements: readonly StatementFacts[],
     parameters: readonly Parameter[],
@@ -66,14 +66,14 @@ export class RingSession implements SessionWork {
     return this.#parts.rings.covers(this.#parts.ring, obligations);
   }
 
-  analyse(text: string, session: SessionState): Analysis | Promise<Analysis> {
-    const analysis = this.#parts.work.analyse(text, session);
+  analyse(text: string, session: SessionState, types?: readonly number[]): Analysis | Promise<Analysis> {
+    const analysis = this.#parts.work.analyse(text, session, types);
     if (analysis instanceof Promise) return analysis.then((known) => this.#ifInstalled(known));
     return this.#ifInstalled(analysis);
   }
 
-  async analyseFresh(text: string, session: SessionState): Promise<Analysis> {
-    return this.#ifInstalled(await this.#parts.work.analyseFresh(text, session));
+  async analyseFresh(text: string, session: SessionState, types?: readonly number[]): Promise<Analysis> {
+    return this.#ifInstalled(await this.#parts.work.analyseFresh(text, session, types));
   }
 
   /** Of the tables themselves, for approvers: the client is not told. */
