@@ -105,19 +105,22 @@ async function told(text: string, values?: readonly unknown[]): Promise<readonly
 
 const cascade = 'deletes rows of shop.orders that refer to shop.customers (foreign key orders_customer_fkey)';
 const audit = 'trigger audit on shop.orders runs shop.audits (plpgsql, security definer)';
+const audits = 'shop.audits (plpgsql, security definer) does: insert shop.log';
 
 describe('an approver is told', () => {
   test('what a statement sets off, which its client is told too, and how many rows PostgreSQL expects, which it is not', async () => {
     const client = await gateway.connect();
     const { id, detail, end } = await held(client, 'DELETE FROM shop.customers WHERE id <= 4000');
-    expect(detail).toBe(`Along with it: ${cascade}; ${audit}.`);
+    expect(detail).toBe(`Along with it: ${cascade}; ${audit}; ${audits}.`);
     const { consequences } = await shown(id);
     const [rows = '', ...others] = consequences;
-    expect(others).toEqual([cascade, audit]);
+    expect(others).toEqual([cascade, audit, audits]);
     const [, count = ''] = /^delete about ([\d,]+) rows of shop\.customers \(an estimate\)$/.exec(rows) ?? [];
     expect(Number(count.replace(',', ''))).toBeGreaterThan(3_500);
     const { stdout } = await gateway.cli(['holds', 'show', id]);
-    expect(stdout).toContain(`  consequences ${rows}\n               ${cascade}\n               ${audit}\n`);
+    expect(stdout).toContain(
+      `  consequences ${rows}\n               ${cascade}\n               ${audit}\n               ${audits}\n`,
+    );
     await decide('approve', id);
     expect(await end).toMatchObject({ rowCount: 4000 });
     await client.end();

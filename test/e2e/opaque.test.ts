@@ -47,7 +47,7 @@ afterAll(async () => {
 
 type Row = readonly [reason: string, text: string];
 const opaque: readonly Row[] = [
-  ['procedural-code', 'DO $$ BEGIN END $$'],
+  ['procedural-code', "DO $$ BEGIN EXECUTE 'SELECT ' || 1; END $$"],
   ['procedural-code', 'CREATE FUNCTION app.made() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$'],
   ['dynamic-sql', "SELECT query_to_xml('SELECT 1', true, false, '')"],
   ['dynamic-sql', "SELECT table_to_xml('app.users', true, false, '')"],
@@ -91,6 +91,54 @@ test.each([
   'INSERT INTO app.jobs DEFAULT VALUES',
 ])('what is understood, or is decided by its name, passes: %s', async (text) => {
   await expect(client.query(text)).resolves.toBeDefined();
+});
+
+const dos = (body: string): string => `DO $do$ BEGIN ${body}; END $do$`;
+
+test.each<readonly [text: string, refused: string | null]>([
+  [dos('PERFORM id FROM app.users'), null],
+  [
+    dos('IF EXISTS (SELECT FROM app.users) THEN UPDATE app.users SET name = name; END IF'),
+    'update app.users',
+  ],
+  [dos("RAISE NOTICE '%', (SELECT id FROM app.jobs LIMIT 1)"), 'select app.jobs'],
+  [dos("EXECUTE 'SELECT id FROM app.jobs'"), 'select app.jobs'],
+  [dos("EXECUTE 'SELECT id FROM app.' || 'users'"), 'procedural-code'],
+  [dos('PERFORM id FROM app.nothing'), 'procedural-code'],
+])('what a DO block does is decided: %s', async (text, refused) => {
+  await gateway.replacePolicy(`\
+policies:
+  - name: some
+    targets: [shop]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: blocks, effects: [do], outcome: allow}
+      - {name: read, effects: [select], tables: [app.users], outcome: allow}
+`);
+  const session = await gateway.connect();
+  const answer = session.query(text);
+  if (refused === null) await expect(answer).resolves.toBeDefined();
+  else await expect(answer).rejects.toMatchObject({ message: expect.stringContaining(refused) });
+  await session.end();
+  await gateway.replacePolicy(everything());
+});
+
+test('a rule that allows procedural-code allows what a DO block does, unless another denies it', async () => {
+  await gateway.replacePolicy(`\
+policies:
+  - name: some
+    targets: [shop]
+    principals: [{kinds: [agent]}]
+    rules:
+      - {name: blocks, effects: [do], opaque: [procedural-code], outcome: allow}
+      - {name: never, effects: [delete], outcome: deny, message: Nobody deletes.}
+`);
+  const session = await gateway.connect();
+  await session.query(dos('PERFORM id FROM app.users; EXECUTE lower($$SELECT 1$$)'));
+  await expect(session.query('SELECT id FROM app.users')).rejects.toThrow();
+  await expect(session.query(dos('DELETE FROM app.jobs WHERE false'))).rejects.toThrow('Nobody deletes.');
+  await session.end();
+  await gateway.replacePolicy(everything());
 });
 
 test('a rule that names the reason lets it pass', async () => {

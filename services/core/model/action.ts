@@ -9,6 +9,8 @@ export interface Effect {
   readonly verb: string;
   /** What it is done to, as a person would write it (`app.users`); empty when there is no such thing. */
   readonly resource: string;
+  /** An opaque reason whose rules are about this effect as well: it is a part of what they would have let pass unread. */
+  readonly coveredBy?: string | null;
 }
 
 /** A refusal that no rule can lift: what was sent cannot be read, is over a limit, or the target could not say or would not do it. */

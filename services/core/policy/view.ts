@@ -182,7 +182,7 @@ export class RuleView implements PolicyView, DecisionContext {
       (effect): Unit => ({
         kind: 'effect',
         text: effect.resource === '' ? effect.verb : `${effect.verb} ${effect.resource}`,
-        rules: (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect)),
+        rules: this.#rulesAbout(effect),
         masked: this.#maskedUse(seesMasks ? this.#onMaskedFields : this.obligations.masks, effect),
         untraced: null,
       }),
@@ -213,6 +213,14 @@ export class RuleView implements PolicyView, DecisionContext {
       return [{ kind: 'opaque', text: reason, rules, masked: null, untraced: about }];
     }
     return [];
+  }
+
+  #rulesAbout(effect: Effect): readonly Rule[] {
+    const about = (this.#byVerb.get(effect.verb) ?? noRules).filter((rule) => isAbout(rule, effect));
+    const { coveredBy = null } = effect;
+    const covering = coveredBy === null ? noRules : (this.#byOpaque.get(coveredBy) ?? noRules);
+    if (covering.length === 0) return about;
+    return [...new Set([...about, ...covering])].sort((left, right) => left.order - right.order);
   }
 
   #planOf(intent: Intent): Plan {

@@ -18,7 +18,8 @@ const reasonTexts: Readonly<Record<OpaqueReason, string>> = {
   'unknown-type': 'it names a type that the catalog does not have',
   'unknown-operator': 'it uses an operator that the catalog does not have for such values',
   'unknown-name': 'it runs a prepared statement or cursor that the gateway has not seen being made',
-  'procedural-code': 'it carries code (DO, a function body) that only the server reads',
+  'procedural-code':
+    'it carries code (DO, a function body) of which not all could be read, or which others will run',
   'dynamic-sql': 'it calls a function that runs SQL handed to it as text, or reads the table that it is told',
   'security-definer': 'it calls a function that runs with the rights of its owner',
   'untraced-function': 'it calls a function that may return masked columns in a way that cannot be followed',

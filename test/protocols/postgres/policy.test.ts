@@ -17,6 +17,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   function: null,
   setting: null,
   objectKind: null,
+  coveredBy: null,
   rowsChosenBy: null,
   ...more,
 });

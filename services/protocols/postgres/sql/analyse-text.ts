@@ -6,6 +6,7 @@ import type { Analysis, OpaqueReason, OtherSchemas, StatementFacts } from './ana
 import type { Catalog } from './catalog.ts';
 import { type CatalogContext, type Context, running } from './context.ts';
 import type { TooComplexError } from './errors.ts';
+import { maxPlpgsqlTokensOnEventLoop } from './limits.ts';
 import { mergeEffects } from './merge-effects.ts';
 import { emptySearchPath, searchPath } from './names.ts';
 import { mergeOtherSchemas, otherPaths } from './other-schemas.ts';
@@ -26,7 +27,11 @@ export interface Circumstances {
   readonly otherSchemas?: OtherSchemas;
 }
 
-export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed): CatalogContext {
+export function catalogContext(
+  catalog: Catalog,
+  parse: (text: string) => Parsed,
+  plpgsqlTokens = maxPlpgsqlTokensOnEventLoop,
+): CatalogContext {
   return {
     catalog,
     types: new Types(catalog),
@@ -35,6 +40,7 @@ export function catalogContext(catalog: Catalog, parse: (text: string) => Parsed
     operatorChoices: new Map(),
     bodies: new Map(),
     functionFacts: new Map(),
+    plpgsqlTokens,
     parse,
   };
 }

@@ -48,7 +48,7 @@ export const opaqueReasons = [
   'unknown-operator',
   /** EXECUTE, FETCH or a portal whose statement the gateway has not seen. */
   'unknown-name',
-  /** Code whose text is not SQL that we read: DO bodies, function bodies that are being created. */
+  /** The body of a function that is being created, and of a DO that could not be read whole: dynamic SQL, another language. */
   'procedural-code',
   /** A built-in or an extension's function that runs the SQL text, or reads the table, that it is told when it runs. */
   'dynamic-sql',
@@ -91,6 +91,8 @@ export interface PostgresEffect extends Effect {
   readonly verb: Verb;
   /** `app.users` when the effect is on a relation, else null. `resource` says the same for people. */
   readonly relation: string | null;
+  /** Not null of what a DO block does, which who may run code that is not understood may do. */
+  readonly coveredBy: OpaqueReason | null;
   /** Columns read or written, as `app.users.email`; every column when the statement says `*` or a whole row. */
   readonly columns: readonly string[];
   /**

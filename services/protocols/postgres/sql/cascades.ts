@@ -33,20 +33,30 @@ export function withCascades(
 
 function withCascade(statement: StatementFacts, cascaded: Cascaded, catalog: Catalog): StatementFacts {
   const isUnseen = statement.cascades.some(({ kind }) => kind === 'unseen');
+  // Of a DO block, like all else that it does.
+  const coveredBy: OpaqueReason | null = statement.command === 'DO' ? 'procedural-code' : null;
   if (cascaded === null || isUnseen || cascaded.length > maxCascadedObjects) {
-    return { ...statement, opaque: [...new Set([...statement.opaque, 'unseen-cascade' as const])] };
+    return {
+      ...statement,
+      opaque: [...new Set<OpaqueReason>([...statement.opaque, coveredBy ?? 'unseen-cascade'])],
+    };
   }
   const findings = new Findings();
   const verb: Verb = isReassigning(statement.cascades) ? 'alter' : 'drop';
   for (const one of cascaded) noteObject(one, verb, catalog, findings);
   return {
     ...statement,
-    effects: mergeEffects([statement, { effects: findings.effects() }]),
+    effects: mergeEffects([
+      statement,
+      { effects: findings.effects().map((effect) => ({ ...effect, coveredBy })) },
+    ]),
     versions: [...statement.versions, ...findings.versions(), `cascade@${digest(cascaded)}`],
     consequences: [...statement.consequences, ...cascadedTexts(cascaded, verb)],
     touched: [...statement.touched, ...findings.touched()],
     // Where a relation is unknown, it was made since the catalog was read.
-    opaque: [...new Set([...statement.opaque, ...findings.opaqueReasons()])],
+    opaque: [
+      ...new Set([...statement.opaque, ...findings.opaqueReasons().map((reason) => coveredBy ?? reason)]),
+    ],
   };
 }
 

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { listOf, strings } from './nodes.ts';
 import { type Columns, fieldNamed, type RangeItem, type Scope } from './scope.ts';
 import { anyType, typeOid } from './types.ts';
-import { anything, computed, constant, type Field, rowOf, type Value } from './value.ts';
+import { anything, computed, constant, type Field, rowOf, type Value, withType } from './value.ts';
 
 /** Columns that every table has; they tell where a row lies, not what is in it. `oid` was one of them up to PostgreSQL 11. */
 const systemColumns = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
@@ -29,8 +29,13 @@ export function resolveColumn(reference: ColumnRef, scope: Scope, context: Conte
     context.findings.opaque('unknown-column');
     return anything;
   }
-  return columnOf(item, name) ?? functionOf(item, name, context);
+  const value = columnOf(item, name) ?? functionOf(item, name, context);
+  return orVariable(value, parts[0] ?? '', item, scope);
 }
+
+/** Where the name may be a variable's too, its type is not known: what is called with it may be another overload. */
+const orVariable = (value: Value, name: string, item: RangeItem, { variables }: Scope): Value =>
+  variables?.names.has(name) === true && !variables.items.includes(item) ? withType(value, anyType) : value;
 
 function unqualified(name: string, scope: Scope, context: Context): Value {
   const open: Value[] = [];
@@ -39,7 +44,13 @@ function unqualified(name: string, scope: Scope, context: Context): Value {
     for (const item of level.items) {
       if (!item.columnsVisible) continue;
       const value = fieldNamed(item.fields, name) ?? systemColumn(item, name);
-      if (value !== undefined) return open.length === 0 ? value : computed([value, ...open], value.type);
+      if (value === undefined) continue;
+      return orVariable(
+        open.length === 0 ? value : computed([value, ...open], value.type),
+        name,
+        item,
+        scope,
+      );
     }
     for (const item of level.items) if (item.columnsVisible && item.open !== null) open.push(item.open);
   }

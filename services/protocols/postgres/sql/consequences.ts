@@ -1,4 +1,5 @@
 /** What a statement sets off by itself, in words for whoever approves it. The effects of it are decided like all others. */
+import type { OpaqueReason, PostgresEffect } from './analysis.ts';
 import type {
   CatalogFunction,
   EventTrigger,
@@ -8,6 +9,7 @@ import type {
   Trigger,
   WriteEvent,
 } from './catalog.ts';
+import { maxEffectsTold } from './limits.ts';
 
 const plainName = /^[\p{L}_][\p{L}\p{N}_$]*$/u;
 
@@ -21,6 +23,25 @@ const nameOf = (one: { readonly schema: string; readonly name: string }): string
 /** `app.log (plpgsql, security definer)`: the language and whose rights tell how far it can go. */
 const functionText = (one: CatalogFunction): string =>
   `${nameOf(one)} (${one.language}${one.securityDefiner ? ', security definer' : ''})`;
+
+/** What a body was found to do, as approvers read it: `insert app.log, call app.mail, what is not understood (dynamic-sql)`. */
+export function doneText(effects: readonly PostgresEffect[], opaque: readonly OpaqueReason[]): string {
+  const shown = effects.slice(0, maxEffectsTold).map(({ verb, resource }) => `${verb} ${resource}`);
+  const more = effects.length - shown.length;
+  return [
+    ...shown,
+    ...(more > 0 ? [`${more} more`] : []),
+    ...(opaque.length > 0 ? [`what is not understood (${opaque.join(', ')})`] : []),
+  ].join(', ');
+}
+
+export const bodyText = (one: CatalogFunction, done: string): string => `${functionText(one)} does: ${done}`;
+
+export const unreadBodyText = (one: CatalogFunction): string =>
+  `${functionText(one)}: what it does could not be read`;
+
+export const moreFunctionsText = (count: number): string =>
+  `${count} more function${count === 1 ? '' : 's'} may run`;
 
 export function triggerText(trigger: Trigger, on: Relation, event: WriteEvent): string {
   const inPlace = on.isView && on.insteadOf.has(event) ? ` in place of the ${event}` : '';

@@ -27,6 +27,8 @@ export interface CatalogContext {
   readonly bodies: Map<string, Findings | null>;
   /** What a body in SQL gives, and does with what it is passed; by the same. */
   readonly functionFacts: Map<string, FunctionFacts | null>;
+  /** Over so many tokens a body in PL/pgSQL is too large for this thread. */
+  readonly plpgsqlTokens: number;
   /** Parses a definition from the catalog. @throws TooComplexError where it is too large for this thread. */
   parse(text: string): Parsed;
 }
@@ -134,8 +136,8 @@ export interface Queries {
   relationColumns(relation: Relation, only: boolean, context: Context): Columns;
   /** Notes what the statements of a rewrite rule do (pg_get_ruledef). */
   ruleActions(definition: string, context: Context): void;
-  /** Notes what a statement of a function's body does. `scope`: what its parameters and variables are. */
-  bodyStatement(node: Node, scope: Scope, context: Context): void;
+  /** What a statement of a function's body does, and the rows that it gives. `scope`: its parameters and variables. */
+  bodyStatement(node: Node, scope: Scope, context: Context): Columns;
   /** The value of a call of whichever of these it is, and notes what they do with what they read and are passed. */
   call(possible: readonly FunctionOverload[], call: WrittenCall, type: number, context: Context): Value;
   columnsReadBy(one: CatalogFunction, context: Context): Sources | 'unknown';

@@ -10,6 +10,8 @@ import type {
   Verb,
 } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
+import type { SearchPath } from './names.ts';
+import { mergeOtherSchemas } from './other-schemas.ts';
 import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
 import { isParameter, type Source, type Sources } from './value.ts';
@@ -22,6 +24,7 @@ interface Draft {
   readonly function: string | null;
   readonly setting: string | null;
   readonly objectKind: string | null;
+  readonly coveredBy: OpaqueReason | null;
   readonly columns: Set<string>;
   readonly conditionColumns: Set<string>;
   readonly derivedColumns: Set<string>;
@@ -51,6 +54,8 @@ export class Findings {
   emptiesSearchPath = false;
   otherSchemas: OtherSchemas = null;
   setsMeaning = false;
+  /** Of a body: the search path that it sets, for itself and for what it calls. */
+  ownPath: SearchPath | null = null;
   /** A function is called that is no trigger's, which planning may run. */
   plansWithCode = false;
   readonly #effects = new Map<string, Draft>();
@@ -283,6 +288,34 @@ export class Findings {
     }
   }
 
+  /** The statement runs this body, which may change what the session's later statements mean. */
+  depend(body: Findings): void {
+    for (const version of body.#versions) this.#versions.add(version);
+    this.emptiesSearchPath ||= body.emptiesSearchPath;
+    this.setsMeaning ||= body.setsMeaning;
+    this.otherSchemas = mergeOtherSchemas(this.otherSchemas, body.otherSchemas);
+  }
+
+  /**
+   * Takes over what a DO block does, but for what is not understood of it. Whatever it reads may choose what it does next, and be shown in a
+   * notice.
+   */
+  includeBlock(block: Findings): void {
+    block.condition(block.columnsRead());
+    for (const relation of block.#touched) this.touch(relation);
+    for (const version of block.#versions) this.#versions.add(version);
+    for (const one of block.#functions) this.#functions.add(one);
+    for (const sentence of block.#consequences) this.#consequences.add(sentence);
+    for (const [key, through] of block.#through) this.#through.set(key, through);
+    this.#cascades.push(...block.#cascades);
+    for (const [key, draft] of block.#effects)
+      this.#effects.set(`block\0${key}`, { ...draft, coveredBy: 'procedural-code' });
+    this.plansWithCode ||= block.plansWithCode;
+    this.emptiesSearchPath ||= block.emptiesSearchPath;
+    this.setsMeaning ||= block.setsMeaning;
+    this.otherSchemas = mergeOtherSchemas(this.otherSchemas, block.otherSchemas);
+  }
+
   /** Every relation that is looked at or changed. */
   relations(): Iterable<Relation> {
     return this.#touched;
@@ -378,6 +411,7 @@ export class Findings {
         function: more.function ?? null,
         setting,
         objectKind,
+        coveredBy: null,
         ...noColumns(),
         rowsChosenBy: null,
       };

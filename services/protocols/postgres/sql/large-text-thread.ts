@@ -7,7 +7,7 @@ import { loadCatalog } from './catalog-loader.ts';
 import type { CatalogContext } from './context.ts';
 import { TooComplexError } from './errors.ts';
 import type { FromThread, Job, ToThread } from './large-text-messages.ts';
-import { maxAnalysisSteps } from './limits.ts';
+import { maxAnalysisSteps, maxPlpgsqlTokens } from './limits.ts';
 import { parseMeasured } from './parse.ts';
 
 if (parentPort === null) throw new InvariantError('large-text-thread.ts runs as a worker thread only');
@@ -32,7 +32,7 @@ function run({ text, circumstances, catalog }: Job): Analysis | 'broken' {
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'catalog':
-      catalogs.set(message.id, catalogContext(loadCatalog(message.rows), parseMeasured));
+      catalogs.set(message.id, catalogContext(loadCatalog(message.rows), parseMeasured, maxPlpgsqlTokens));
       return;
     case 'forget':
       catalogs.delete(message.id);

@@ -42,8 +42,31 @@ export const maxBodyDepth = 4;
 /** Functions in SQL that call one another, from the outermost to the innermost. People stop at five. */
 export const maxFunctionDepth = 30;
 
+/** A body in PL/pgSQL that is read at all: a large application's longest has some 60 KB. Over it, it is opaque, as it was before it was read. */
+export const maxPlpgsqlBytes = 256 * 1024;
+export const maxPlpgsqlTokens = 20_000;
+
+/** On the event loop, of what clients send: every expression in it is parsed by itself, some 30 µs each. Over it the text goes to the worker. */
+export const maxPlpgsqlTokensOnEventLoop = 500;
+
+/** The same of what the catalog has: it is read once, and changes by a migration. */
+export const maxCatalogPlpgsqlTokens = 6_000;
+
+/** BEGIN, IF, LOOP and CASE within one another: at some 1,000 the parser's stack overflows on the event loop. */
+export const maxBlockDepth = 100;
+
 /** Functions that a function may call, and those call, before what it does counts as unknown. Large applications have some hundreds. */
 export const maxFunctionsFollowed = 1_000;
+
+/** Bodies of functions that are remembered for one catalog: an application has some thousands, read with one search path. */
+export const maxRememberedBodies = 10_000;
+
+/** Search paths of their own that functions may have which call one another: each is another reading of all of them. */
+export const maxOwnPaths = 4;
+
+/** Functions of a statement of which approvers are told what they do, and effects of each: more than this nobody reads. */
+export const maxFunctionsTold = 30;
+export const maxEffectsTold = 20;
 
 /** PostgreSQL's MaxTupleAttributeNumber: a query with more output columns is an error there. */
 export const maxOutputColumns = 1_664;

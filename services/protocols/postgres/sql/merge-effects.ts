@@ -10,7 +10,13 @@ export function mergeEffects(
   const merged = new Map<string, PostgresEffect>();
   for (const { effects } of statements) {
     for (const effect of effects) {
-      const key = JSON.stringify([effect.verb, effect.resource, effect.setting, effect.objectKind]);
+      const key = JSON.stringify([
+        effect.verb,
+        effect.resource,
+        effect.setting,
+        effect.objectKind,
+        effect.coveredBy,
+      ]);
       const other = merged.get(key);
       merged.set(key, other === undefined ? effect : mergeTwo(other, effect));
     }

@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { hasSqlDetails, loadModule, type ParseResult, parseSync, type RawStmt } from 'libpg-query';
+import {
+  hasSqlDetails,
+  loadModule,
+  type ParseResult,
+  parsePlPgSQLSync,
+  parseSync,
+  type RawStmt,
+} from 'libpg-query';
 import type { Unacceptable } from '../../../core/model/action.ts';
 import { messageOf } from '../../../core/model/errors.ts';
 import {
@@ -76,15 +83,34 @@ export function parse(text: string): Parsed {
     result = parseSync(text);
   } catch (thrown) {
     if (hasSqlDetails(thrown)) return { kind: 'refused', why: syntaxError(text, thrown) };
-    broken = {
-      reason: 'unparsable',
-      message: `The statement could not be parsed: ${messageOf(thrown)}.`,
-      hint: 'Simplify it, or send it in smaller parts.',
-    };
+    broken = trappedAt(thrown);
     return { kind: 'broken', why: broken };
   }
   return { kind: 'parsed', statements: result.stmts ?? [] };
 }
+
+/**
+ * The body of the one CREATE FUNCTION ... LANGUAGE plpgsql in the text, as libpg-query writes it down; null where it does not parse. Measure it
+ * first, and its blocks: nested deeply they break the parser as well.
+ */
+export function parsePlpgsql(text: string): unknown {
+  if (broken !== null) return null;
+  try {
+    return parsePlPgSQLSync(text);
+  } catch (thrown) {
+    // A syntax error is a plain Error, and so is what this parser has not got (an array of %TYPE). A SyntaxError is JSON that it got wrong.
+    const isTrap =
+      thrown instanceof Error && (thrown.name === 'RangeError' || thrown.name === 'RuntimeError');
+    if (isTrap) broken = trappedAt(thrown);
+    return null;
+  }
+}
+
+const trappedAt = (thrown: unknown): Unacceptable => ({
+  reason: 'unparsable',
+  message: `The statement could not be parsed: ${messageOf(thrown)}.`,
+  hint: 'Simplify it, or send it in smaller parts.',
+});
 
 /** For texts that may keep the event loop busy, and for the worker thread: measures, then parses. */
 export function parseMeasured(text: string): Parsed {

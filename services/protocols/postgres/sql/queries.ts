@@ -20,7 +20,7 @@ import { itemsOf, listOf, strings } from './nodes.ts';
 import { lockRows } from './row-locks.ts';
 import { noteRuleActions } from './rule-actions.ts';
 import { type Columns, fieldNamed, Scope } from './scope.ts';
-import { noteBodyStatement } from './statements.ts';
+import { bodyStatement } from './statements.ts';
 import { targetList } from './target-list.ts';
 import { call } from './traced-calls.ts';
 import { anyType, typeOid } from './types.ts';
@@ -39,7 +39,7 @@ export const queries: Queries = {
   },
   relationColumns,
   ruleActions: noteRuleActions,
-  bodyStatement: noteBodyStatement,
+  bodyStatement,
   call,
   columnsReadBy,
 };

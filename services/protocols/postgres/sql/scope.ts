@@ -30,21 +30,30 @@ export interface CommonTable {
   columns(): Columns;
 }
 
+/** Of a PL/pgSQL body. A query's own names come first here; which of both the server takes depends on its settings. */
+export interface Variables {
+  readonly names: ReadonlySet<string>;
+  readonly items: readonly RangeItem[];
+}
+
 const noTables: ReadonlyMap<string, CommonTable> = new Map();
 
 /** The names that an expression may use; its parent is the query around it. */
 export class Scope {
   readonly parent: Scope | null;
   readonly items: readonly RangeItem[];
+  readonly variables: Variables | null;
   readonly #tables: ReadonlyMap<string, CommonTable>;
 
   constructor(
     parent: Scope | null,
     items: readonly RangeItem[],
     tables: ReadonlyMap<string, CommonTable> = noTables,
+    variables: Variables | null = parent === null ? null : parent.variables,
   ) {
     this.parent = parent;
     this.items = items;
+    this.variables = variables;
     this.#tables = tables;
   }
 

@@ -19,6 +19,7 @@ import type { NameUse, PostgresEffect } from './analysis.ts';
 import { resolveType } from './calls.ts';
 import type { Context } from './context.ts';
 import { evaluateAll, evaluator } from './expressions.ts';
+import { blockOf } from './function-bodies.ts';
 import { callFunction } from './function-calls.ts';
 import { listOf } from './nodes.ts';
 import { runningTypes } from './parameter-types.ts';
@@ -230,8 +231,14 @@ export function runCode(statement: DoStmt, { context }: Frame): Told {
   const language = listOf(statement.args)
     .flatMap((node) => ('DefElem' in node && node.DefElem.defname === 'language' ? [node.DefElem.arg] : []))
     .flatMap((arg) => (arg !== undefined && 'String' in arg ? [arg.String.sval ?? ''] : []));
-  context.findings.object('do', null, language[0] ?? 'plpgsql');
-  context.findings.opaque('procedural-code');
+  const { findings } = context;
+  findings.object('do', null, language[0] ?? 'plpgsql');
+  const body = blockOf(statement, context);
+  const reasons = body?.opaqueReasons() ?? [];
+  if (body === null || reasons.length > 0) findings.opaque('procedural-code');
+  if (reasons.length > 0)
+    findings.consequence(`its block has what is not understood (${reasons.join(', ')})`);
+  if (body !== null) findings.includeBlock(body);
   return { command: 'DO' };
 }
 

@@ -28,12 +28,12 @@ import {
 import { noteEventTriggers } from './event-triggers.ts';
 import { expose, exposeMoved, exposeRenamed } from './exposed.ts';
 import { Findings } from './findings.ts';
-import { noteBody } from './function-bodies.ts';
+import { noteBody, noteCalledBodies } from './function-bodies.ts';
 import { cluster, noteRewrite, refreshView, reindex, vacuum } from './maintenance.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
 import { inheritingFrom } from './relation-fields.ts';
-import { emptyScope, type Scope } from './scope.ts';
+import { type Columns, emptyScope, type Scope } from './scope.ts';
 import {
   call,
   closeCursor,
@@ -496,12 +496,12 @@ function handle(node: Node, frame: Frame): Told {
 }
 
 /** A statement of a function's body, as a part of whatever runs it. */
-export function noteBodyStatement(node: Node, scope: Scope, context: Context): void {
+export function bodyStatement(node: Node, scope: Scope, context: Context): Columns {
   if ('PrepareStmt' in node || 'DeclareCursorStmt' in node) {
     const { query } = 'PrepareStmt' in node ? node.PrepareStmt : node.DeclareCursorStmt;
+    // A body does not know what its session's names stand for, nor does whoever reads it.
     context.findings.opaque('unknown-name');
-    if (query !== undefined) noteBodyStatement(query, scope, context);
-    return;
+    return query === undefined ? noColumns : bodyStatement(query, scope, context);
   }
   const frame: Frame = {
     context,
@@ -510,10 +510,13 @@ export function noteBodyStatement(node: Node, scope: Scope, context: Context): v
     inner: (innerNode, innerText) => statementFacts(innerNode, innerText, context),
     part: (partNode) => handle(partNode, frame),
   };
-  const { nameChange, nameUse } = handle(node, frame);
-  // A body does not know what its session's names stand for, nor does whoever reads it.
+  const { command, nameChange, nameUse, columns } = handle(node, frame);
+  noteEventTriggers(command, context);
   if (nameChange !== undefined || nameUse !== undefined) context.findings.opaque('unknown-name');
+  return columns ?? noColumns;
 }
+
+const noColumns: Columns = { fields: [], open: null };
 
 /** What one statement does; `context` without findings, since each statement has its own. */
 export function statementFacts(node: Node, text: string, base: Omit<Context, 'findings'>): StatementFacts {
@@ -528,6 +531,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
   };
   const told = handle(node, frame);
   noteEventTriggers(told.command, context);
+  noteCalledBodies(context);
   const body = told.nameChange?.kind === 'declare' ? told.nameChange.body : null;
   const opaque = body?.opaque ?? findings.opaqueReasons();
   // What is not understood may return anything.

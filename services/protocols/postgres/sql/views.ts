@@ -21,6 +21,7 @@ export const inDefinition = (context: Context, findings: Findings, within: reado
   within,
   // A view is the same whoever reads it.
   parameters: null,
+  bodyDepth: 0,
 });
 
 /** What a view's definition reads and gives, worked out once for each catalog; null when it cannot be read. */

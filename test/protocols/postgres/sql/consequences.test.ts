@@ -60,6 +60,8 @@ const ofOrder = 'deletes rows of app.lines that refer to app.orders (foreign key
 const audit = 'trigger audit on app.lines runs app.audits (plpgsql, security definer)';
 const each = 'trigger each on app.events runs app.watches (plpgsql)';
 const own = 'trigger own on app.events2 runs app.audits (plpgsql, security definer)';
+const audits = 'app.audits (plpgsql, security definer) does: insert app.log';
+const watches = 'app.watches (plpgsql) does: insert app.log';
 const mails = (what: string): string =>
   `changes email of app.mails where it refers to app.customers (foreign key ${what})`;
 const kept = 'trigger kept on app.mails runs pg_catalog.suppress_redundant_updates_trigger (internal)';
@@ -82,6 +84,7 @@ describe('what a statement sets off is said', () => {
         audit,
         mails('mails_email_fkey'),
         kept,
+        audits,
       ],
     ],
     [
@@ -92,13 +95,17 @@ describe('what a statement sets off is said', () => {
         audit,
         mails('mails_email_fkey'),
         kept,
+        audits,
       ],
     ],
-    ['WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone', [ofOrder, audit]],
-    ['MERGE INTO orders o USING customers c ON o.customer = c.id WHEN MATCHED THEN DELETE', [ofOrder, audit]],
-    ['DELETE FROM lines', [audit]],
+    ['WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone', [ofOrder, audit, audits]],
+    [
+      'MERGE INTO orders o USING customers c ON o.customer = c.id WHEN MATCHED THEN DELETE',
+      [ofOrder, audit, audits],
+    ],
+    ['DELETE FROM lines', [audit, audits]],
     ['DECLARE c CURSOR FOR WITH x AS (SELECT 1) SELECT * FROM x', []],
-    ['EXPLAIN ANALYZE DELETE FROM lines', [audit]],
+    ['EXPLAIN ANALYZE DELETE FROM lines', [audit, audits]],
     ['DELETE FROM tree', ['deletes rows of app.tree that refer to app.tree (foreign key tree_parent_fkey)']],
     ['TRUNCATE orders', []],
     [
@@ -109,8 +116,11 @@ describe('what a statement sets off is said', () => {
         'empties app.mails, which refers to app.customers (foreign key mails_email_fkey)',
       ],
     ],
-    ['INSERT INTO events VALUES (1, 1)', [each, 'rows of app.events lie in 2 partitions', own]],
-    ['COPY events FROM STDIN', [each, 'rows of app.events lie in 2 partitions', own]],
+    [
+      'INSERT INTO events VALUES (1, 1)',
+      [each, 'rows of app.events lie in 2 partitions', own, watches, audits],
+    ],
+    ['COPY events FROM STDIN', [each, 'rows of app.events lie in 2 partitions', own, watches, audits]],
     ['UPDATE events SET id = 2', ['rows of app.events lie in 2 partitions']],
     ['DELETE FROM badges', []],
     [
@@ -120,7 +130,10 @@ describe('what a statement sets off is said', () => {
     ['DELETE FROM ONLY people', []],
     [
       'DELETE FROM counted',
-      ['trigger instead on app.counted runs app.replaces (plpgsql) in place of the delete'],
+      [
+        'trigger instead on app.counted runs app.replaces (plpgsql) in place of the delete',
+        'app.replaces (plpgsql) does: insert app.log',
+      ],
     ],
     ['DELETE FROM ruled', ['rule "and log" on app.ruled acts beside the delete']],
     ['UPDATE ruled SET id = 1', ['rule never on app.ruled acts in place of the update']],
@@ -129,7 +142,10 @@ describe('what a statement sets off is said', () => {
   });
 
   test.each<readonly [string, readonly string[]]>([
-    ["CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM lines; RETURN 1; END'", []],
+    [
+      "CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM lines; RETURN 1; END'",
+      ['delete app.lines', 'call app.audits', audit, audits],
+    ],
     ["CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", []],
     [
       `CREATE FUNCTION app.f(n int) RETURNS bigint LANGUAGE "sql" AS
@@ -139,6 +155,7 @@ describe('what a statement sets off is said', () => {
         'delete app.lines',
         'call app.audits',
         audit,
+        audits,
         'select app.shown',
         'select app.customers',
       ],
@@ -169,6 +186,7 @@ describe('what a statement sets off is said', () => {
     expect(new Set(said.slice(2))).toEqual(
       new Set([
         ...about,
+        watches,
         'deletes rows of app.about1 that refer to app.events1 (foreign key about1_id_k_fkey)',
       ]),
     );

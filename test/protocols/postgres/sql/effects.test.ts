@@ -222,7 +222,17 @@ describe('functions, operators and casts', () => {
     ["SELECT 'a=>1'::public.hstore", ['call public.hstore_in']],
     ['SELECT u::int FROM users u', ['call app.toint', 'select app.users']],
     ['CALL app.clean(app.gives())', ['call app.clean', 'call app.gives']],
-    ["DO 'BEGIN END'", ['do plpgsql', 'opaque: procedural-code']],
+    ["DO 'BEGIN END'", ['do plpgsql']],
+    [
+      "DO 'BEGIN PERFORM min(id) FROM users; PERFORM app.clean(app.gives()); END'",
+      ['call app.clean', 'call app.gives', 'do plpgsql', 'select app.users'],
+    ],
+    [
+      "DO 'BEGIN EXECUTE lower(''x''); INSERT INTO users(id) VALUES (1); END'",
+      ['do plpgsql', 'insert app.users', 'opaque: procedural-code'],
+    ],
+    ["DO LANGUAGE plperl 'x'", ['do plperl', 'opaque: procedural-code']],
+    ["DO 'BEGIN BROKEN'", ['do plpgsql', 'opaque: procedural-code']],
     // JSON_VALUE is syntax since PostgreSQL 17; before, it is whatever function has that name.
     [
       "SELECT nextval('x'), currval('x'), setval('x', 1)",

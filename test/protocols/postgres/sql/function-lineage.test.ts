@@ -56,7 +56,7 @@ beforeAll(async () => {
     "CREATE FUNCTION app.keeps(int) RETURNS text LANGUAGE sql AS $$ SELECT set_config('app.x', ssn, false) FROM app.users WHERE id = $1 $$",
     "CREATE FUNCTION app.changed(int) RETURNS text LANGUAGE sql AS 'UPDATE app.users SET pay = 0 WHERE id = $1 RETURNING email'",
     // Other languages, and what cannot be read.
-    "CREATE FUNCTION app.coded(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN EXECUTE $$ SELECT 1 $$; RETURN 1; END'",
+    "CREATE FUNCTION app.coded(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN EXECUTE lower($$ SELECT 1 $$); RETURN 1; END'",
     "CREATE FUNCTION app.over_code(int) RETURNS text LANGUAGE sql AS 'SELECT app.coded($1)'",
     "CREATE FUNCTION app.dynamic() RETURNS xml LANGUAGE sql AS $$ SELECT query_to_xml('SELECT ssn FROM app.users', true, false, '') $$",
     "CREATE FUNCTION app.statistics() RETURNS text LANGUAGE sql AS $$ SELECT most_common_vals::text FROM pg_stats WHERE attname = 'ssn' $$",
