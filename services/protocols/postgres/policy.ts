@@ -200,6 +200,18 @@ export function isMaskedColumn(mask: Mask, column: string): boolean {
   return patternsOfMask(mask).some((pattern) => matchesName(pattern, name, 'deny'));
 }
 
+/** The same of a column of the effect: the masks of partitions are their parents' too. */
+export function isMaskedFor(mask: Mask, { descendants }: PostgresEffect, column: string): boolean {
+  if (isMaskedColumn(mask, column)) return true;
+  if (descendants.size === 0) return false;
+  // A column's own name may hold dots.
+  for (let at = column.lastIndexOf('.'); at > 0; at = column.lastIndexOf('.', at - 1)) {
+    const names = descendants.get(column.slice(0, at)) ?? [];
+    if (names.some((name) => isMaskedColumn(mask, `${name}${column.slice(at)}`))) return true;
+  }
+  return false;
+}
+
 /** What is written for each condition of a rule: patterns of names, for `settings` and `objects` plain words. */
 export interface PostgresConditions {
   /** `app.users`, `app.*` */
@@ -235,24 +247,26 @@ export const postgresPolicy: PolicyWords = {
   } satisfies Readonly<Record<keyof PostgresConditions, EffectCondition>>,
   guesses(masks, effect) {
     const { conditionColumns, guesses } = asPostgres(effect);
-    const isMasked = (column: string): boolean => masks.some((mask) => isMaskedColumn(mask, column));
+    const isMasked = (column: string): boolean =>
+      masks.some((mask) => isMaskedFor(mask, asPostgres(effect), column));
     if (conditionColumns.some(isMasked)) return Infinity;
     return guesses.reduce((sum, { columns, values }) => (columns.some(isMasked) ? sum + values : sum), 0);
   },
   guessedLists(masks, effect) {
-    const isMasked = (column: string): boolean => masks.some((mask) => isMaskedColumn(mask, column));
+    const isMasked = (column: string): boolean =>
+      masks.some((mask) => isMaskedFor(mask, asPostgres(effect), column));
     return asPostgres(effect).guesses.flatMap(({ columns, array }) =>
       array !== null && columns.some(isMasked) ? [array] : [],
     );
   },
   returnsDerived: (mask, effect) =>
-    asPostgres(effect).derivedColumns.some((column) => isMaskedColumn(mask, column)),
+    asPostgres(effect).derivedColumns.some((column) => isMaskedFor(mask, asPostgres(effect), column)),
   untraced: {
     reason: 'untraced-function' satisfies OpaqueReason,
     mayReturn(mask, effect) {
       const { untraced } = asPostgres(effect);
       if (untraced === 'anything') return mask.fields.length > 0;
-      return untraced.some((column) => isMaskedColumn(mask, column));
+      return untraced.some((column) => isMaskedFor(mask, asPostgres(effect), column));
     },
   },
   // A unique index and a foreign key answer who writes, whatever may be read.

@@ -14,6 +14,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   untraced: [],
   guesses: [],
   derivedColumns: [],
+  descendants: new Map(),
   function: null,
   setting: null,
   objectKind: null,

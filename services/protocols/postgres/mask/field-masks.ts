@@ -5,7 +5,7 @@ import { strictness, type TransformName, transformName } from '../../../core/mas
 import type { Mask, Obligations } from '../../../core/model/decision.ts';
 import { isMaskedColumn } from '../policy.ts';
 import type { StatementFacts } from '../sql/analysis.ts';
-import type { Catalog, CatalogColumn } from '../sql/catalog.ts';
+import { type Catalog, type CatalogColumn, descendantsOf } from '../sql/catalog.ts';
 import type { FieldDescription } from '../wire/backend.ts';
 import type { RowPlan } from './plan.ts';
 
@@ -66,9 +66,12 @@ export class FieldMasks {
     let columns = this.#byRelation.get(relationOid);
     if (columns === undefined) {
       const relation = this.catalog.relationsByOid.get(relationOid);
+      // Rows of a partition are read through its parent too, and those of a table that inherits.
+      const children = relation === undefined ? [] : descendantsOf(relation);
       columns = new Map(
         (relation?.columns ?? []).flatMap((column): [number, TransformName][] => {
-          const transform = this.#transformOf(column);
+          const same = children.flatMap((child) => child.column(column.column) ?? []);
+          const transform = this.#transformOf([column, ...same]);
           return transform === null ? [] : [[column.attributeNumber, transform]];
         }),
       );
@@ -77,8 +80,9 @@ export class FieldMasks {
     return columns;
   }
 
-  #transformOf(column: CatalogColumn): TransformName | null {
-    const found = this.#masks.find(({ mask }) => isMaskedColumn(mask, column.text));
+  /** The strictest of the masks on any of them. */
+  #transformOf(columns: readonly CatalogColumn[]): TransformName | null {
+    const found = this.#masks.find(({ mask }) => columns.some(({ text }) => isMaskedColumn(mask, text)));
     return found?.transform ?? null;
   }
 }

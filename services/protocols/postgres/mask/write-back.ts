@@ -2,7 +2,7 @@
 import { isMask } from '../../../core/masking/mask-forms.ts';
 import type { Parameter, Unacceptable } from '../../../core/model/action.ts';
 import type { Mask } from '../../../core/model/decision.ts';
-import { isMaskedColumn } from '../policy.ts';
+import { isMaskedFor } from '../policy.ts';
 import type { PostgresEffect } from '../sql/analysis.ts';
 
 export const maskWritten: Unacceptable = {
@@ -24,9 +24,9 @@ export function writesMaskedColumn(masks: readonly Mask[], effects: readonly Pos
   let writes = byEffects.get(effects);
   if (writes === undefined) {
     writes = effects.some(
-      ({ verb, columns }) =>
-        (verb === 'insert' || verb === 'update') &&
-        columns.some((column) => masks.some((mask) => isMaskedColumn(mask, column))),
+      (effect) =>
+        (effect.verb === 'insert' || effect.verb === 'update') &&
+        effect.columns.some((column) => masks.some((mask) => isMaskedFor(mask, effect, column))),
     );
     byEffects.set(effects, writes);
   }

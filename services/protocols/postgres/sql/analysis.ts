@@ -112,6 +112,11 @@ export interface PostgresEffect extends Effect {
    * None for all other effects, and for functions that are followed to the columns that they read.
    */
   readonly untraced: readonly string[] | 'anything';
+  /**
+   * The catalog's partitions and tables that inherit, by their parents: `app.events` to `app.events_may`, ... A mask on a partition's column
+   * counts for its parent's, through which its rows are read.
+   */
+  readonly descendants: ReadonlyMap<string, readonly string[]>;
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
   /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */

@@ -2,11 +2,10 @@
 import type { AlterTableCmd, AlterTableStmt, Node } from 'libpg-query';
 import type { NamedCatalog } from './analysis.ts';
 import { knownType, splitName } from './calls.ts';
-import type { Relation } from './catalog.ts';
+import { descendantsOf, type Relation } from './catalog.ts';
 import { droppedText } from './consequences.ts';
 import { type Context, findFunctions, findRelation } from './context.ts';
 import { itemsOf, listOf, strings } from './nodes.ts';
-import { descendantsOf } from './relation-fields.ts';
 
 /** By our words for kinds of objects. */
 const namedCatalogs: ReadonlyMap<string, NamedCatalog> = new Map([

@@ -272,6 +272,8 @@ export class Catalog {
   /** Masking rings of this database, whoever made them, by the name of their role and schema. */
   readonly rings: ReadonlyMap<string, CatalogRing>;
   readonly eventTriggers: readonly EventTrigger[];
+  /** Partitions and tables that inherit, by their parents' names. */
+  readonly descendants: ReadonlyMap<string, readonly string[]>;
   /** Casts by functions outside pg_catalog: the only ones that run somebody's code. */
   readonly foreignCasts: readonly CatalogCast[];
   readonly #relations = new Map<string, Map<string, Relation>>();
@@ -304,6 +306,11 @@ export class Catalog {
     this.rings = parts.rings;
     this.eventTriggers = parts.eventTriggers;
     for (const relation of parts.relations.values()) put(this.#relations, relation);
+    this.descendants = new Map(
+      [...parts.relations.values()]
+        .filter(({ children }) => children.length > 0)
+        .map((parent) => [parent.text, descendantsOf(parent).map(({ text }) => text)]),
+    );
     for (const type of parts.types.values()) put(this.#types, type);
     for (const one of parts.functions.values()) {
       add(this.#functions, one);
@@ -359,6 +366,25 @@ export class Catalog {
   usable(path: SearchPath): readonly string[] {
     return path.schemas.filter((name) => this.schemas.get(name)?.usable === true);
   }
+}
+
+/** Partitions and inheriting tables, at any depth: whose triggers fire too. */
+export function descendantsOf(relation: Relation): readonly Relation[] {
+  return closure(relation, (one) => one.children);
+}
+
+export function closure(
+  relation: Relation,
+  next: (one: Relation) => readonly Relation[],
+): readonly Relation[] {
+  const found = new Set<Relation>();
+  const waiting = [...next(relation)];
+  for (const one of waiting) {
+    if (found.has(one)) continue;
+    found.add(one);
+    waiting.push(...next(one));
+  }
+  return [...found];
 }
 
 function put<Item extends { readonly schema: string; readonly name: string }>(

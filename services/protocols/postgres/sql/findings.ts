@@ -339,9 +339,11 @@ export class Findings {
     return [...this.#touched].flatMap((relation) => relation.columns.filter(({ text }) => read.has(text)));
   }
 
-  effects(): readonly PostgresEffect[] {
+  /** `descendants`: those of the catalog. */
+  effects(descendants = noDescendants): readonly PostgresEffect[] {
     return [...this.#effects.values()].map((draft) => ({
       ...draft,
+      descendants,
       columns: [...draft.columns],
       conditionColumns: [...draft.conditionColumns],
       guesses: [...draft.guesses.values()].map(({ columns, values, array }) => ({ columns, values, array })),
@@ -420,6 +422,8 @@ export class Findings {
     return draft;
   }
 }
+
+const noDescendants: PostgresEffect['descendants'] = new Map();
 
 type Columns =
   | 'columns'

@@ -2,9 +2,8 @@
  * Whoever writes a unique column asks whether its value is there already, and whoever writes a foreign key whether it is where the key
  * leads: an error says so, and a rollback takes back what was written.
  */
-import type { CatalogColumn, Relation } from './catalog.ts';
+import { type CatalogColumn, descendantsOf, type Relation } from './catalog.ts';
 import type { Context } from './context.ts';
-import { descendantsOf } from './relation-fields.ts';
 import { fieldNamed } from './scope.ts';
 import type { Sources } from './value.ts';
 import { viewFacts } from './views.ts';

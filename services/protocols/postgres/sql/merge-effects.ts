@@ -29,6 +29,7 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
   columns: [...new Set([...left.columns, ...right.columns])],
   conditionColumns: [...new Set([...left.conditionColumns, ...right.conditionColumns])],
   guesses: [...left.guesses, ...right.guesses],
+  descendants: left.descendants.size === 0 ? right.descendants : left.descendants,
   derivedColumns: [...new Set([...left.derivedColumns, ...right.derivedColumns])],
   untraced:
     left.untraced === 'anything' || right.untraced === 'anything'

@@ -2,7 +2,15 @@
 
 import type { RowChoice } from './analysis.ts';
 import { noteType, noteUntraced } from './calls.ts';
-import type { CatalogColumn, ForeignKey, Relation, RelationEvent, Trigger, WriteEvent } from './catalog.ts';
+import {
+  type CatalogColumn,
+  descendantsOf,
+  type ForeignKey,
+  type Relation,
+  type RelationEvent,
+  type Trigger,
+  type WriteEvent,
+} from './catalog.ts';
 import {
   cascadedDeleteText,
   cascadedTruncateText,
@@ -12,7 +20,7 @@ import {
   triggerText,
 } from './consequences.ts';
 import type { Context } from './context.ts';
-import { ancestorsOf, descendantsOf, inheritingFrom } from './relation-fields.ts';
+import { ancestorsOf, inheritingFrom } from './relatives.ts';
 import { typeOid } from './types.ts';
 import { viewFacts } from './views.ts';
 

@@ -1,6 +1,6 @@
 import type { CatalogColumn, Relation } from './catalog.ts';
 import type { Context } from './context.ts';
-import { maxInheritanceChildren } from './limits.ts';
+import { ancestorsOf, inheritingFrom } from './relatives.ts';
 import type { Field } from './value.ts';
 
 const known = new WeakMap<Relation, readonly Field[]>();
@@ -32,29 +32,3 @@ export function relationFields(relation: Relation, context: Context, only = fals
 
 const sameColumn = (family: readonly Relation[], column: CatalogColumn): readonly CatalogColumn[] =>
   family.flatMap((relation) => relation.column(column.column) ?? []);
-
-/** Parents, grandparents and so on: what a partition's rows belong to. */
-export const ancestorsOf = (relation: Relation): readonly Relation[] =>
-  closure(relation, (one) => one.parents);
-
-/** Tables that inherit from this one; partitions are left out, since they hold their parent's rows and no others. */
-export const inheritingFrom = (relation: Relation): readonly Relation[] =>
-  closure(relation, (one) => one.children.filter((child) => !child.partition)).slice(
-    0,
-    maxInheritanceChildren,
-  );
-
-/** Partitions and inheriting tables: whose triggers fire too. */
-export const descendantsOf = (relation: Relation): readonly Relation[] =>
-  closure(relation, (one) => one.children);
-
-function closure(relation: Relation, next: (one: Relation) => readonly Relation[]): readonly Relation[] {
-  const found = new Set<Relation>();
-  const waiting = [...next(relation)];
-  for (const one of waiting) {
-    if (found.has(one)) continue;
-    found.add(one);
-    waiting.push(...next(one));
-  }
-  return [...found];
-}

@@ -32,7 +32,7 @@ import { noteBody, noteCalledBodies } from './function-bodies.ts';
 import { cluster, noteRewrite, refreshView, reindex, vacuum } from './maintenance.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
-import { inheritingFrom } from './relation-fields.ts';
+import { inheritingFrom } from './relatives.ts';
 import { type Columns, emptyScope, type Scope } from './scope.ts';
 import {
   call,
@@ -539,7 +539,7 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
   noteDerived(outputs, told.columns, findings);
   return {
     text,
-    effects: body?.effects ?? findings.effects(),
+    effects: body?.effects ?? findings.effects(context.catalog.descendants),
     opaque,
     versions: body?.versions ?? findings.versions(),
     through: body?.through ?? findings.through(),
