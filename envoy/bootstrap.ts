@@ -1,6 +1,6 @@
 import type { GatewaySettings } from '../services/core/model/settings.ts';
 import { type AdminAddress, adminAddress } from './admin-address.ts';
-import { baseHeapBytes, connectionHeadroom, connectionHeapBytes } from './limits.ts';
+import { baseHeapBytes, connectionHeadroom, connectionHeapBytes, grpcClientIdleMs } from './limits.ts';
 import { duration, type EnvoyMessage, extension } from './message.ts';
 
 /**
@@ -35,6 +35,7 @@ export const bootstrap = (
     log_format: { json_format: { time: '%Y-%m-%dT%T.%e%z', level: '%l', component: '%n', message: '%j' } },
   },
   overload_manager: overloadManager(gateway, requestHeapBytes),
+  grpc_async_client_manager_config: { max_cached_entry_idle_duration: duration(grpcClientIdleMs) },
   ...(requestHeapBytes === 0
     ? {}
     : { layered_runtime: { layers: [{ name: 'fixed', static_layer: answersFailClosed }] } }),

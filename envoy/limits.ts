@@ -130,6 +130,12 @@ export const versionMs = 20_000;
  */
 export const requestCheckTimeoutMs = 7 * 24 * 60 * 60 * 1000 + 60_000;
 
+/**
+ * How long Envoy keeps a gRPC client that nobody has begun a call with: for good. When it lets go of one (by default after 50 s) whose last ext_proc stream
+ * is being ended gracefully, it dies of a use after free (1.40.0): any client that left a watch or an event stream of a minute would end Envoy for all.
+ */
+export const grpcClientIdleMs = 10 * 365 * 24 * 60 * 60_000;
+
 /** Requests that may be asked about at a time, those that are held among them. Connections at the door have a share of their own. */
 export const maxRequestChecks = 10_000;
 

@@ -153,6 +153,30 @@ test('a named annotation is masked', async () => {
   expect(stdout).not.toContain(password);
 });
 
+/** A watch that the gateway reads, once it has begun. */
+async function watch(timeoutSeconds: number) {
+  const gone = new AbortController();
+  const headers = { authorization: `Bearer ${gateway.issuer.mint()}` };
+  const path = `/api/v1/namespaces/dev/configmaps?watch=1&timeoutSeconds=${timeoutSeconds}`;
+  const answer = await fetch(gateway.url(path), { headers, signal: gone.signal });
+  expect(answer.status).toBe(200);
+  return { answer, gone };
+}
+
+test('a client that leaves a watch of a minute harms nobody else', async () => {
+  const left = await watch(600);
+  // It ends by itself when Envoy has long forgotten, by its defaults, by which client it calls the gateway.
+  const over = await watch(60);
+  await over.answer.text();
+  left.gone.abort();
+  await left.answer.text().catch(() => null);
+  for (let round = 0; round < 5; round += 1) {
+    const ended = await watch(1);
+    await ended.answer.text();
+  }
+  expect(gateway.up.errorOutput).not.toContain('Envoy ended');
+}, 120_000);
+
 test('discovery and the schema go on', async () => {
   expect((await kubectl('api-resources')).status).toBe(0);
   expect((await kubectl('explain', 'secret.data')).stdout).toContain('base64');

@@ -2,6 +2,7 @@
 import type { Unacceptable } from '../../core/model/action.ts';
 import { type JsonObject, parseStrictJson, StrictJsonError } from '../../core/model/strict-json.ts';
 import type { Header } from '../request.ts';
+import { readDeleteOptions } from './delete-options.ts';
 import { maxObjectDepth, maxObjectMembers } from './limits.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -88,6 +89,13 @@ export function readJsonBody(headers: readonly Header[], body: Buffer): ReadBody
     };
   }
 }
+
+/** What of a DELETE stands in its body: the API server looks there, and not at the query. Null where it cannot be read. */
+export const deleteOptionsIn = (
+  headers: readonly Header[],
+  body: Buffer,
+  read: ReadBody,
+): JsonObject | null => (mediaTypeOf(headers) === protobuf ? readDeleteOptions(body) : read.object);
 
 /** A JSON patch is a list, and an apply configuration may be YAML. */
 const isJsonObjectType = (type: string): boolean =>

@@ -25,7 +25,7 @@ export function readDryRun(
     // What other subresources do with it is theirs alone: a token that was asked for so is a token.
     return asked && (subresource === '' || persisted.has(subresource));
   }
-  if (options.body === null) return { fault: 'deletes by options that are not JSON' };
+  if (options.body === null) return { fault: 'deletes by options that cannot be read' };
   const inBody = options.body['dryRun'] ?? null;
   const says = Array.isArray(inBody) && inBody.length === 1 && inBody[0] === 'All';
   if (!says && !(inBody === null || (Array.isArray(inBody) && inBody.length === 0))) {

@@ -4,13 +4,14 @@ import type { Action, Intent, Parameter, Unacceptable } from '../../core/model/a
 import { noParameters } from '../../core/model/action.ts';
 import type { Deny, Obligations } from '../../core/model/decision.ts';
 import type { JsonObject } from '../../core/model/strict-json.ts';
-import type { OwnAnswer } from '../request.ts';
+import type { Header, OwnAnswer } from '../request.ts';
 import type { AnswerPlan } from '../requests/answer-plan.ts';
 import type { RefusalContext, RequestLanguage, RoutedRequest } from '../requests/language.ts';
 import type { RequestTarget } from '../requests/target.ts';
 import { AnswerPlans } from './answer-plans.ts';
 import { textAt } from './api-object.ts';
 import { mediaTypeOf } from './body.ts';
+import { readDeleteOptions } from './delete-options.ts';
 import type { KubernetesEffect } from './effect.ts';
 import { deletion, type Outcome, outcomeAtTarget } from './effects-at-target.ts';
 import { forwardedHeaders } from './headers.ts';
@@ -129,12 +130,7 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
 
   parameters({ method, headers, body }: RoutedRequest): readonly Parameter[] {
     if (body.length === 0) return noParameters;
-    // What a write changes stands in the text, without the values of Secrets.
-    const text =
-      method === 'DELETE'
-        ? body.toString('utf8')
-        : `${body.length} bytes of ${mediaTypeOf(headers)}, sha256:${hash('sha256', body, 'hex')}`;
-    return [{ text, bound: body }];
+    return [{ text: bodyText(method, headers, body), bound: body }];
   }
 
   answerPlan(_request: RoutedRequest, { effects }: Intent, obligations: Obligations): AnswerPlan | null {
@@ -158,6 +154,14 @@ export class KubernetesLanguage implements RequestLanguage<RequestTarget> {
       ? targetsAnswer(deny, answer, context)
       : statusAnswer(deny, context);
   }
+}
+
+/** What a write changes stands in the text of its action, without the values of Secrets; the options of a DELETE are all there is of it. */
+function bodyText(method: string, headers: readonly Header[], body: Buffer): string {
+  const options = method === 'DELETE' ? readDeleteOptions(body) : null;
+  if (options !== null) return JSON.stringify(options);
+  if (method === 'DELETE') return body.toString('utf8');
+  return `${body.length} bytes of ${mediaTypeOf(headers)}, sha256:${hash('sha256', body, 'hex')}`;
 }
 
 const withOutcome = (intent: Intent, { lines, effects, versions }: Outcome): Intent => ({

@@ -3,7 +3,7 @@ import type { Unacceptable } from '../../core/model/action.ts';
 import { readPath } from '../requests/canonical-path.ts';
 import type { RoutedRequest } from '../requests/language.ts';
 import { type Query, readQuery } from '../requests/query.ts';
-import { bodyTypeFault, jsonPatch, mediaTypeOf, readJsonBody } from './body.ts';
+import { bodyTypeFault, deleteOptionsIn, jsonPatch, mediaTypeOf, readJsonBody } from './body.ts';
 import { readDryRun } from './dry-run.ts';
 import { effectOf, type KubernetesEffect, noFacts, requestEffect } from './effect.ts';
 import { headerFault, tokenInQuery, upgradeFault } from './headers.ts';
@@ -61,7 +61,8 @@ export function readRequest(request: RoutedRequest): KubernetesRequest | Unaccep
   if (fault !== null) return fault;
   const json = readJsonBody(headers, body);
   if ('reason' in json) return json;
-  const dryRun = readDryRun(info, query.parameters, { body: json.object, hasBody: body.length > 0 });
+  const options = deleteOptionsIn(headers, body, json);
+  const dryRun = readDryRun(info, query.parameters, { body: options, hasBody: body.length > 0 });
   if (typeof dryRun !== 'boolean') return unparsable(`the request ${dryRun.fault}`, plainly);
   const selected = labelRequirements(query.parameters);
   if ('fault' in selected) return unparsable(`the request ${selected.fault}`, plainly);

@@ -47,7 +47,7 @@ policies:
         namespaces: [dev]
         outcome: hold
         approval: {approvers: [{groups: [oncall]}], within: 10m, wait: 2m}
-      - {name: look, effects: [exec], namespaces: [dev], commands: [head, seq, wc, sort, 'test'], outcome: allow}
+      - {name: look, effects: [exec], namespaces: [dev], commands: [head, seq, wc, sort, tar, tee, 'test'], outcome: allow}
       - {name: type, opaque: [unread-input], outcome: allow}
       - {name: never, effects: [exec], commands: [rm], outcome: deny, message: Nothing is deleted by exec.}
     masks:

@@ -1,26 +1,21 @@
 /**
  * `npm run test:clients`: the clients whose toolchains a machine need not have, each against the whole gateway: pgx (Go),
- * tokio-postgres (Rust) and JDBC (Java and Maven). What is absent is said, and is no failure. Built in ~/.cache/sallyport/clients.
+ * tokio-postgres (Rust) and JDBC (Java and Maven); client-go and @kubernetes/client-node (npm). What is absent is said, and is no failure. Built
+ * in ~/.cache/sallyport/clients. With names behind it, only those: `npm run test:clients -- client-go`.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TestGateway } from '../gateway.ts';
 import { driversPolicy } from './drivers.ts';
+import { type KubernetesClient, startCluster, tryKubernetesClient } from './kubernetes-toolchains.ts';
 import { type Steps, startScript } from './script.ts';
+import { type Toolchain, tryAll } from './toolchain.ts';
 
-interface Client {
-  readonly name: string;
-  /** Commands without which it cannot be built. */
-  readonly needs: readonly string[];
-  build(folder: string): void;
+interface Client extends Toolchain {
   /** Whether it waits to be told that its statement runs, and cancels it then. */
   readonly cancels: boolean;
-  readonly run: (folder: string) => readonly [command: string, ...args: string[]];
-  /** What its steps see, where it is not what all see. */
-  readonly sees: Steps;
 }
 
 const sources = import.meta.dirname;
@@ -91,13 +86,31 @@ const clients: readonly Client[] = [
   },
 ];
 
-const onPath = (command: string): boolean =>
-  (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, command)));
+const kubernetesClients: readonly KubernetesClient[] = [
+  {
+    name: 'client-go',
+    needs: ['go'],
+    build: (folder) => build('go', ['build', '-o', join(folder, 'client'), '.'], join(sources, 'client-go')),
+    run: (folder) => [join(folder, 'client')],
+    // It has decoded the base64 itself.
+    sees: { get: '********' },
+    execRefused: (told) => assert.match(String(told), /Nothing is deleted by exec\./),
+  },
+  {
+    name: 'client-node',
+    needs: ['npm'],
+    build: (folder) => {
+      for (const file of ['package.json', 'package-lock.json', 'client.mjs'])
+        copyFileSync(join(sources, 'client-node', file), join(folder, file));
+      build('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
+    },
+    run: (folder) => [process.execPath, join(folder, 'client.mjs')],
+    sees: {},
+    execRefused: (told) => assert.match(String(told), /Nothing is deleted by exec\./),
+  },
+];
 
-async function tryClient(client: Client, gateway: TestGateway): Promise<void> {
-  const folder = join(homedir(), '.cache/sallyport/clients', client.name);
-  mkdirSync(folder, { recursive: true });
-  client.build(folder);
+async function tryClient(client: Client, folder: string, gateway: TestGateway): Promise<void> {
   const direct = await gateway.direct();
   await direct.query("DELETE FROM app.orders WHERE id > 1000; UPDATE app.users SET name = 'Bo' WHERE id = 2");
   const [command, ...args] = client.run(folder);
@@ -121,24 +134,11 @@ async function tryClient(client: Client, gateway: TestGateway): Promise<void> {
   }
 }
 
-let failures = 0;
-await using gateway = await TestGateway.start({
-  policy: driversPolicy,
-  listener: ['oauth: {issuer: test, scope: openid}'],
-});
-for (const client of clients) {
-  const absent = client.needs.filter((command) => !onPath(command));
-  if (absent.length > 0) {
-    console.log(`${client.name}: not tried, since there is no ${absent.join(' and no ')} here`);
-    continue;
-  }
-  try {
-    await tryClient(client, gateway);
-    console.log(`${client.name}: passed`);
-  } catch (error) {
-    failures += 1;
-    console.log(`${client.name}: failed`);
-    console.error(error);
-  }
-}
-process.exitCode = failures === 0 ? 0 : 1;
+const startGateway = (): Promise<TestGateway> =>
+  TestGateway.start({ policy: driversPolicy, listener: ['oauth: {issuer: test, scope: openid}'] });
+
+const passed = [
+  await tryAll(clients, startGateway, tryClient),
+  await tryAll(kubernetesClients, startCluster, tryKubernetesClient),
+];
+process.exitCode = passed.every(Boolean) ? 0 : 1;

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../../services/core/model/strict-json.ts';
 import { versionOf } from '../../../services/protocols/kubernetes/api-object.ts';
 import { changeLines } from '../../../services/protocols/kubernetes/change-text.ts';
+import { readDeleteOptions } from '../../../services/protocols/kubernetes/delete-options.ts';
 import { readDryRun } from '../../../services/protocols/kubernetes/dry-run.ts';
 import { forwardedHeaders, jsonParts } from '../../../services/protocols/kubernetes/headers.ts';
 import { writesMasks } from '../../../services/protocols/kubernetes/mask-forms.ts';
@@ -210,6 +211,79 @@ describe('a dry run', () => {
   test('is none of what keeps nothing of it: a token that was asked for so is a token', () => {
     const token = request({ verb: 'create', resource: 'serviceaccounts', subresource: 'token' });
     expect(readDryRun(token, all, noBody)).toBe(false);
+  });
+});
+
+describe('the options of a DELETE in protobuf', () => {
+  const field = (number: number, value: string | Buffer) => {
+    const bytes = Buffer.from(value);
+    return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  };
+  const number = (of: number, value: number) => Buffer.from([of << 3, value]);
+  const options = (...fields: readonly Buffer[]) => Buffer.concat(fields);
+  const enveloped = (raw: Buffer, kind = 'DeleteOptions', ...more: readonly Buffer[]) => {
+    const type = Buffer.concat([field(1, 'meta.k8s.io/v1'), field(2, kind)]);
+    return Buffer.concat([Buffer.from('k8s\0'), field(1, type), field(2, raw), ...more]);
+  };
+  /** As client-go 0.36 sends them. */
+  const empty = enveloped(options(), 'DeleteOptions', field(3, ''), field(4, ''));
+
+  test.each<[what: string, body: Buffer, read: JsonObject]>([
+    ['none', empty, {}],
+    ['a dry run', enveloped(options(field(5, 'All'))), { dryRun: ['All'] }],
+    ['two', enveloped(options(field(5, 'All'), field(5, ''))), { dryRun: ['All', ''] }],
+    [
+      'all that there are',
+      enveloped(
+        options(
+          number(1, 0),
+          field(2, Buffer.concat([field(1, 'u'), field(2, '7')])),
+          number(3, 1),
+          field(4, 'Foreground'),
+          number(6, 0),
+        ),
+      ),
+      {
+        gracePeriodSeconds: 0,
+        preconditions: { uid: 'u', resourceVersion: '7' },
+        orphanDependents: true,
+        propagationPolicy: 'Foreground',
+        ignoreStoreReadErrorWithClusterBreakingPotential: false,
+      },
+    ],
+  ])('are read: %s', (_, body, read) => {
+    expect(readDeleteOptions(body)).toEqual(read);
+  });
+
+  test.each<[what: string, body: Buffer]>([
+    ['JSON', Buffer.from('{"dryRun":["All"]}')],
+    ['nothing', Buffer.alloc(0)],
+    ['another kind', enveloped(options(), 'Pod')],
+    ['no kind', Buffer.concat([Buffer.from('k8s\0'), field(2, '')])],
+    ['a field that is not known', enveloped(options(field(7, 'All')))],
+    ['a field twice', enveloped(options(field(4, 'Orphan'), field(4, 'Foreground')))],
+    ['options twice', enveloped(options(), 'DeleteOptions', field(2, field(5, 'All')))],
+    ['a type twice', enveloped(options(), 'DeleteOptions', field(1, field(2, 'Pod')))],
+    ['a dry run as a number', enveloped(options(number(5, 1)))],
+    ['a number as a text', enveloped(options(field(1, '0')))],
+    [
+      'a field number that wraps',
+      enveloped(options(Buffer.from([0xaa, 0x80, 0x80, 0x80, 0x80, 0x01, 0x00]))),
+    ],
+    ['what is not UTF-8', enveloped(options(field(5, Buffer.from([0xff]))))],
+    ['another encoding', enveloped(options(), 'DeleteOptions', field(3, 'gzip'))],
+    ['another type within', enveloped(options(), 'DeleteOptions', field(4, 'application/json'))],
+    ['a group', enveloped(Buffer.from([(5 << 3) | 3, (5 << 3) | 4]))],
+  ])('are refused: %s', (_, body) => {
+    expect(readDeleteOptions(body)).toBeNull();
+  });
+
+  test('are refused wherever they are cut off', () => {
+    const whole = enveloped(options(field(5, 'All'), number(1, 3)));
+    const read = Array.from({ length: whole.length }, (_, end) => readDeleteOptions(whole.subarray(0, end)));
+    // Without the options, which come last, it is whole too: the API server reads it so as well.
+    expect(read.filter((options) => options !== null)).toEqual([{}]);
+    for (let end = 0; end <= whole.length; end += 1) readDeleteOptions(whole.subarray(end));
   });
 });
 
