@@ -52,6 +52,8 @@ export interface PolicyWords {
   guesses(masks: readonly Mask[], effect: Effect): number;
   /** Those parameters, from 0, each of whose items is such a value; in `guesses` each of them counts as one. */
   guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
+  /** Whether what is computed from a masked field comes back masked, so that a mask need not refuse it. */
+  readonly masksDerived: boolean;
   /** Whether what this effect returns holds a value that was computed from one of the mask's fields. */
   returnsDerived(mask: Mask, effect: Effect): boolean;
   /**

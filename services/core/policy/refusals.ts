@@ -142,12 +142,23 @@ export const maskedField = (
     ? derivedFromMasked(context, what, field, mask)
     : maskedFieldInCondition(context, what, field, mask);
 
-const derivedFromMasked = (context: RefusalContext, what: string, field: string, { policy }: Mask): Deny =>
-  deny(
-    'masked-field-derived',
-    `Refused: ${shown(what)} on ${context.target} returns what is computed from ${field}, which policy ${policy} masks.`,
-    `Ask for ${field} as it is, where it comes back masked, and compute nothing from it.`,
-  );
+const derivedFromMasked = (
+  context: RefusalContext,
+  what: string,
+  field: string,
+  { policy, derived }: Mask,
+): Deny =>
+  derived === 'refuse'
+    ? deny(
+        'masked-field-derived',
+        `Refused: ${shown(what)} on ${context.target} returns what is computed from ${field}, which policy ${policy} masks.`,
+        `Ask for ${field} as it is, where it comes back masked, and compute nothing from it.`,
+      )
+    : deny(
+        'masked-field-derived',
+        `Refused: ${shown(what)} on ${context.target} returns ${field} under another name, where the mask of policy ${policy} would not find it.`,
+        `Ask for ${field} by its own name, where it comes back masked.`,
+      );
 
 const maskedFieldInCondition = (
   context: RefusalContext,

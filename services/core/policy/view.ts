@@ -92,7 +92,8 @@ function mostLenient(rule: Rule, circumstances: Circumstances): Truth {
 
 function refusedUse(words: ProtocolWords, mask: Mask, effect: Effect): MaskedUse['reason'] | null {
   if (choosesTooMuch(words, mask, effect)) return 'masked-field-in-condition';
-  return mask.derived === 'refuse' && words.returnsDerived(mask, effect) ? 'masked-field-derived' : null;
+  const isRefused = mask.derived === 'refuse' || !words.masksDerived;
+  return isRefused && words.returnsDerived(mask, effect) ? 'masked-field-derived' : null;
 }
 
 function choosesTooMuch(words: ProtocolWords, mask: Mask, effect: Effect): boolean {

@@ -18,6 +18,7 @@ export interface ProtocolWords {
   readonly conditions: Readonly<Record<string, ProtocolCondition>>;
   guesses(masks: readonly Mask[], effect: Effect): number;
   guessedLists?(masks: readonly Mask[], effect: Effect): readonly number[];
+  readonly masksDerived: boolean;
   returnsDerived(mask: Mask, effect: Effect): boolean;
   untraced?: { readonly reason: string; mayReturn(mask: Mask, effect: Effect): boolean };
   onlyReads?(effects: readonly Effect[]): boolean;

@@ -38,6 +38,15 @@ export interface GraphqlField {
   readonly below: SelectedFields;
   /** An object of its arguments with their values, those of variables too; null when they cannot be known. */
   readonly arguments: JsonNode | null;
+  /** Arguments of the fields below it, in the same way. */
+  readonly argumentsBelow: readonly (JsonNode | null)[];
+  /** What it, or a field below it, is called in the answer where that is another name. */
+  readonly renamed: readonly Renamed[];
+}
+
+export interface Renamed {
+  readonly name: string;
+  readonly alias: string;
 }
 
 /** The values of variables: null when they cannot be known. */
@@ -64,6 +73,13 @@ export function readDocument(text: string, variables: Variables): readonly Graph
 }
 
 type MutableFields = Map<string, MutableFields>;
+
+/** What is found in a field at the top and below it. */
+interface Found {
+  readonly defaults: ReadonlyMap<string, JsonNode>;
+  readonly argumentsBelow: (JsonNode | null)[];
+  readonly renamed: Renamed[];
+}
 
 class DocumentReader {
   readonly #operations: readonly OperationDefinitionNode[];
@@ -105,8 +121,11 @@ class DocumentReader {
     // Clients ask for __typename beside what they want; alone it is all there is.
     return (named.length > 0 ? named : found.slice(0, 1)).map((field) => {
       const below: MutableFields = new Map();
-      this.#collect(field, below, [], 1);
+      const inside: Found = { defaults, argumentsBelow: [], renamed: [...renamedBy(field)] };
+      this.#collect(field, below, inside, [], 1);
       return {
+        argumentsBelow: inside.argumentsBelow,
+        renamed: inside.renamed,
         operation: isIntrospection(field) ? 'introspection' : operation.operation,
         operationName: operation.name?.value ?? null,
         name: field.name.value,
@@ -129,14 +148,21 @@ class DocumentReader {
     }
   }
 
-  #collect(field: FieldNode, into: MutableFields, within: readonly string[], depth: number): void {
+  #collect(
+    field: FieldNode,
+    into: MutableFields,
+    found: Found,
+    within: readonly string[],
+    depth: number,
+  ): void {
     if (depth > maxGraphqlDepth) throw new Unreadable('too deep');
-    if (field.selectionSet !== undefined) this.#collectSet(field.selectionSet, into, within, depth);
+    if (field.selectionSet !== undefined) this.#collectSet(field.selectionSet, into, found, within, depth);
   }
 
   #collectSet(
     selected: SelectionSetNode,
     into: MutableFields,
+    found: Found,
     within: readonly string[],
     depth: number,
   ): void {
@@ -146,15 +172,19 @@ class DocumentReader {
         case Kind.FIELD: {
           const below: MutableFields = into.get(selection.name.value) ?? new Map();
           into.set(selection.name.value, below);
-          this.#collect(selection, below, within, depth + 1);
+          found.renamed.push(...renamedBy(selection));
+          if (selection.arguments !== undefined && selection.arguments.length > 0) {
+            found.argumentsBelow.push(this.#arguments(selection, found.defaults));
+          }
+          this.#collect(selection, below, found, within, depth + 1);
           break;
         }
         case Kind.INLINE_FRAGMENT:
-          this.#collectSet(selection.selectionSet, into, within, depth);
+          this.#collectSet(selection.selectionSet, into, found, within, depth);
           break;
         case Kind.FRAGMENT_SPREAD: {
           const name = selection.name.value;
-          this.#collectSet(this.#fragment(name, within), into, [...within, name], depth);
+          this.#collectSet(this.#fragment(name, within), into, found, [...within, name], depth);
         }
       }
     }
@@ -229,6 +259,9 @@ class DocumentReader {
 
 /** A variable without a value and without a default: the argument is not there; in a list, it is null. */
 const absent: JsonNode = { kind: 'null' };
+
+const renamedBy = ({ name, alias }: FieldNode): readonly Renamed[] =>
+  alias === undefined || alias.value === name.value ? [] : [{ name: name.value, alias: alias.value }];
 
 const isIntrospection = ({ name }: FieldNode): boolean =>
   name.value === '__schema' || name.value === '__type';

@@ -39,10 +39,14 @@ function namesOf(mask: Mask): ReadonlySet<string> {
   return known;
 }
 
-export function usesMaskedField(mask: Mask, { query }: HttpEffect): boolean {
+/** Where they are read as GraphQL (masked-graphql.ts). */
+const ofGraphql: ReadonlySet<string> = new Set(['query', 'variables']);
+
+export function usesMaskedField(mask: Mask, { query, graphql }: HttpEffect): boolean {
   const masked = namesOf(mask);
   if (masked.size === 0) return false;
   return query.possible.some(({ name, value }) => {
+    if (graphql.kind === 'field' && ofGraphql.has(name)) return false;
     const nameWords = wordsOf(name);
     if (selecting.has(nameWords[0] ?? '')) return false;
     return [...nameWords, ...wordsOf(value)].some((word) => masked.has(word));

@@ -9,6 +9,7 @@ import type { OperationType } from './graphql-document.ts';
 import { grpc } from './grpc-condition.ts';
 import { counts } from './headers.ts';
 import { json } from './json-condition.ts';
+import { choosesByMaskedField, renamesMaskedField } from './masked-graphql.ts';
 import { usesMaskedField } from './masked-use.ts';
 import { compileTemplate, matcherOf, templateFault } from './path-template.ts';
 
@@ -150,8 +151,12 @@ export const httpPolicy: PolicyWords = {
     Record<keyof HttpConditions, EffectCondition>
   >,
   // What an API does with a field that a request names, nobody here knows: no use of it can be counted.
-  guesses: (masks, effect) => (masks.some((mask) => usesMaskedField(mask, asHttp(effect))) ? Infinity : 0),
-  returnsDerived: () => false,
+  guesses: (masks, effect) =>
+    masks.some((mask) => usesMaskedField(mask, asHttp(effect)) || choosesByMaskedField(mask, asHttp(effect)))
+      ? Infinity
+      : 0,
+  masksDerived: false,
+  returnsDerived: (mask, effect) => renamesMaskedField(mask, asHttp(effect)),
   fieldProblem: (pattern) => {
     const field = parseField(pattern);
     return 'fault' in field ? field.fault : null;

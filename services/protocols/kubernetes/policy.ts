@@ -231,6 +231,7 @@ export const kubernetesPolicy: PolicyWords = {
     commands,
   } satisfies Readonly<Record<keyof KubernetesConditions, EffectCondition>>,
   guesses: (masks, effect) => (masks.some((mask) => readsMasked(mask, asKubernetes(effect))) ? Infinity : 0),
+  masksDerived: true,
   returnsDerived: () => false,
   fieldProblem: (pattern) => {
     const field = parseMaskField(pattern);

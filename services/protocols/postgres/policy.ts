@@ -259,6 +259,7 @@ export const postgresPolicy: PolicyWords = {
       array !== null && columns.some(isMasked) ? [array] : [],
     );
   },
+  masksDerived: true,
   returnsDerived: (mask, effect) =>
     asPostgres(effect).derivedColumns.some((column) => isMaskedFor(mask, asPostgres(effect), column)),
   untraced: {

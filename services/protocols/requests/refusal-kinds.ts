@@ -15,7 +15,7 @@ export const refusalKinds: Readonly<Record<Reason, Kind>> = {
   'too-large': [413, 'The request is too large'],
   unsupported: [400, 'The gateway does not carry this'],
   'masked-field-in-condition': [403, 'The request chooses by a masked field'],
-  'masked-field-derived': [403, 'The request computes from a masked field'],
+  'masked-field-derived': [403, 'The request computes from a masked field, or renames it'],
   'limit-exceeded': [429, 'A limit was reached', holdRetryAfterSeconds],
   'hold-open': [403, 'The request waits for approval', holdRetryAfterSeconds],
   'hold-rejected': [403, 'The request was rejected'],

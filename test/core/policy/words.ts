@@ -52,6 +52,7 @@ export const sqlWords = {
     const { guessedList } = sql(effect);
     return guessedList === undefined ? [] : [guessedList];
   },
+  masksDerived: true,
   returnsDerived: ({ fields }: Mask, effect: Effect) =>
     fields.some((field) => sql(effect).derivedColumns.some((column) => matchesGlob(field, column))),
   onlyReads: (effects: readonly Effect[]) => effects.every(({ verb }) => verb === 'select'),
@@ -68,6 +69,7 @@ export const podWords = {
     resources: condition((effect) => effect.resource),
   },
   guesses: () => 0,
+  masksDerived: true,
   returnsDerived: () => false,
   fieldProblem: (pattern: string) =>
     pattern.startsWith('/') ? null : `"${pattern}" must begin with a slash`,

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Intent } from '../../../services/core/model/action.ts';
-import type { RuleOutcome } from '../../../services/core/model/decision.ts';
-import { targetName } from '../../../services/core/model/ids.ts';
+import type { Mask, RuleOutcome } from '../../../services/core/model/decision.ts';
+import { policyName, targetName } from '../../../services/core/model/ids.ts';
 import { Intents } from '../../../services/protocols/http/intent.ts';
 import { httpPolicy } from '../../../services/protocols/http/policy.ts';
 import { readBody } from '../../../services/protocols/http/request-body.ts';
@@ -234,6 +234,68 @@ describe('where it stands in a request', () => {
     const intent = intentOf(body, type, path, body === '' ? 'GET' : 'POST');
     expect(matches({ operations: ['query'] }, 'allow', intent)).toBe(isQuery);
     expect(matches({ operations: ['mutation'] }, 'deny', intent)).toBe(mayMutate);
+  });
+});
+
+describe('where fields are masked', () => {
+  const mask = (...fields: readonly string[]): Mask => ({
+    policy: policyName('agents'),
+    fields,
+    detect: [],
+    transform: 'full',
+    inConditions: 'deny',
+    derived: 'mask',
+  });
+  const masked = mask('**.ssn', 'data.users.profile.email', '**.*Token', '**.taxId');
+  const shows = ({ effects }: Intent): boolean =>
+    effects.some((effect) => httpPolicy.returnsDerived(masked, effect));
+  const tells = ({ effects }: Intent): boolean =>
+    effects.some((effect) => httpPolicy.guesses([masked], effect) > 0);
+
+  test.each<[query: string, shown: boolean]>([
+    ['{ users { ssn profile { email } accessToken } }', false],
+    ['{ a: me { id } b: me { id: name } }', false],
+    ['{ users { ssn: id x: name } }', false],
+    ['{ users { x: ssn } }', true],
+    ['{ users { deep { down { x: ssn } } } }', true],
+    ['{ u: users { profile { email } } }', true],
+    ['{ users { p: profile { email } } }', true],
+    ['{ users { t: accessToken } }', true],
+    ['{ users { myToken: accessToken } }', false],
+    ['{ users { ...F } } fragment F on User { x: ssn }', true],
+    ['{ users { ... on User { x: ssn } } }', true],
+    ['{ users { x: ssn @skip(if: true) } }', true],
+    ['{ x: ssn }', true],
+    ['mutation { change { x: ssn } }', true],
+    ['subscription { changed { x: ssn } }', true],
+    ['query A { me { id } } query B { me { x: ssn } }', true],
+  ])('a field that is called otherwise is not shown: %s', (query, shown) => {
+    expect(shows(asking(query))).toBe(shown);
+    expect(shows(intentOf('', '', `/graphql?query=${encodeURIComponent(query)}`, 'GET'))).toBe(shown);
+    expect(shows(intentOf(`[{"query":"{a}"},${JSON.stringify({ query })}]`))).toBe(shown);
+  });
+
+  test.each<[query: string, variables: object, told: boolean]>([
+    ['{ users { ssn } }', {}, false],
+    ['{ users(where: {name: "Ada"}) { ssn } }', {}, false],
+    ['{ users(where: {ssn: {startsWith: "1"}}) { id } }', {}, true],
+    ['{ users(where: {AND: [{ssn_gt: 1}]}) { id } }', {}, true],
+    ['{ users(ssnStartsWith: "1") { id } }', {}, true],
+    ['{ users(orderBy: SSN_ASC) { id } }', {}, true],
+    ['{ users(orderBy: [TAX_ID_DESC]) { id } }', {}, true],
+    ['{ users(orderBy: "-ssn") { id } }', {}, true],
+    ['{ team { users(taxIds: ["1"], tax_id: 1) { id } } }', {}, true],
+    ['query($w: W) { users(where: $w) { id } }', { w: { ssn: 1 } }, true],
+    ['query($w: W = {ssn: 1}) { users(where: $w) { id } }', {}, true],
+    ['query($w: W) { team { users(where: $w) { id } } }', { w: { deep: [{ ssn: 1 }] } }, true],
+    ['query($w: W) { users(where: $w) { id } }', { w: { name: 1 }, other: { ssn: 1 } }, false],
+    ['subscription { users(where: {ssn: 1}) { id } }', {}, true],
+    ['mutation { addUser(input: {ssn: "1"}) { id } }', {}, false],
+    ['{ lessons(lesson: "assn") { id } }', {}, false],
+  ])('a field by which is chosen tells: %s with %j', (query, variables, told) => {
+    expect(tells(asking(query, { variables }))).toBe(told);
+    const path = `/graphql?query=${encodeURIComponent(query)}&variables=${encodeURIComponent(JSON.stringify(variables))}`;
+    expect(tells(intentOf('', '', path, 'GET'))).toBe(told);
   });
 });
 
