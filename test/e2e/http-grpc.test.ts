@@ -200,6 +200,20 @@ describe('a call that is refused', () => {
   });
 });
 
+test.each([
+  'application/json',
+  'application/connect+json',
+  'application/connect+proto',
+  'application/grpc-web+proto',
+])('what comes as %s is no call that a rule for gRPC allows', async (type) => {
+  const before = server.calls.length;
+  const authorization = `Bearer ${gateway.issuer.mint()}`;
+  const url = gateway.url('/t/billing/test.Echo/Say');
+  const init = { method: 'POST', body: '{}', headers: { authorization, 'content-type': type } };
+  expect((await fetch(url, init)).status).toBe(403);
+  expect(server.calls.length).toBe(before);
+});
+
 test('trailers of a request do not reach the target: they come when it has been decided on', async () => {
   const trailers: unknown[] = [];
   const bodies: string[] = [];

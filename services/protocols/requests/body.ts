@@ -7,7 +7,7 @@ export function bodyFault(
   { headers, body, route }: Pick<RoutedRequest, 'headers' | 'body' | 'route'>,
   maxBodyBytes: number,
 ): Unacceptable | null {
-  if (route.kind === 'streamed') return null;
+  if (route.kind === 'streamed') return lengthFault(headers);
   // Envoy was told to stop one byte later. Over HTTP/2 a body a little over the limit comes cut, and would be forwarded whole.
   if (body.length > maxBodyBytes || headers.some(isPartial)) {
     return {
@@ -30,6 +30,17 @@ export function bodyFault(
     reason: 'unsupported',
     message: `Refused: the body's charset ${JSON.stringify(charset)} is not carried.`,
     hint: 'Send it in UTF-8.',
+  };
+}
+
+/** Envoy forwards it as it was written, and `03` is no number to some. */
+function lengthFault(headers: readonly Header[]): Unacceptable | null {
+  const written = headers.filter(({ name }) => name === 'content-length');
+  if (written.every(({ value }) => /^(?:0|[1-9][0-9]*)$/.test(value)) && written.length < 2) return null;
+  return {
+    reason: 'unparsable',
+    message: 'Refused: Content-Length is not one plain number.',
+    hint: 'Send one Content-Length, in digits.',
   };
 }
 

@@ -23,10 +23,18 @@ test.each<[Readonly<Record<string, string>>, string, string | null]>([
   );
 });
 
-test('what is forwarded as it comes has no length that the gateway knows', () => {
+test.each<[Readonly<Record<string, string>>, string | null]>([
+  [{}, null],
+  [{ 'content-length': '0' }, null],
+  [{ 'content-length': '99999999999' }, null],
+  [{ 'content-length': '03' }, 'unparsable'],
+  [{ 'content-length': '+3' }, 'unparsable'],
+  [{ 'content-length': '3,3' }, 'unparsable'],
+  [{ 'content-length': '' }, 'unparsable'],
+])('what is forwarded as it comes says its length plainly or not at all: %j', (written, reason) => {
   const streamed = { ...route, kind: 'streamed' } as const;
-  const sent = { headers: headers({ 'content-length': '10' }), body: Buffer.alloc(0), route: streamed };
-  expect(bodyFault(sent, 64)).toBeNull();
+  const sent = { headers: headers(written), body: Buffer.alloc(0), route: streamed };
+  expect(bodyFault(sent, 64)?.reason ?? null).toBe(reason);
 });
 
 test('a body is shown when it is text, and bound by its bytes', () => {
