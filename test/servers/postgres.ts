@@ -40,8 +40,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** The folder of the newest PostgreSQL server that Debian's packages have installed. */
+/** The folder of the newest PostgreSQL server that Debian's packages have installed; another one where TEST_POSTGRES_BIN names it. */
 export async function postgresBinaries(): Promise<string> {
+  const chosen = process.env['TEST_POSTGRES_BIN'];
+  if (chosen !== undefined) return chosen;
   const versions = await readdir('/usr/lib/postgresql').catch(() => []);
   const newest = versions
     .map(Number)

@@ -4,6 +4,7 @@ import { type Catalog, isSystemSchema } from '../sql/catalog.ts';
 import { dropKeysSql, keysSchema, keysTableSql } from './keys-sql.ts';
 import type { RingColumn, RingPlan, RingRelation } from './plan.ts';
 import type { Login, RelationRights } from './rights.ts';
+import { isOfRing } from './ring.ts';
 import { identifier, literal, qualified } from './sql-text.ts';
 
 export interface RingToInstall {
@@ -57,8 +58,12 @@ function installRingSql({ plan, exists }: RingToInstall, parts: InstallParts): r
   return [
     ...(exists ? emptyRingSql(ring.role, parts) : []),
     // Roles are the server's, and schemas the database's: one may be left over without the other.
-    `DO ${literal(`BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(ring.role)}) THEN CREATE ROLE ${role}; END IF; END`)}`,
-    `ALTER ROLE ${role} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD ${literal(passwordVerifier)}`,
+    doSql(
+      `IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(ring.role)}) THEN CREATE ROLE ${role}; END IF;`,
+      // From PostgreSQL 16 on, who may not make databases may not even say so.
+      `IF (SELECT rolcreatedb FROM pg_roles WHERE rolname = ${literal(ring.role)}) THEN ALTER ROLE ${role} NOCREATEDB; END IF;`,
+    ),
+    `ALTER ROLE ${role} LOGIN NOINHERIT NOCREATEROLE PASSWORD ${literal(passwordVerifier)}`,
     `COMMENT ON ROLE ${role} IS ${comment}`,
     `ALTER ROLE ${role} RESET ALL`,
     ...settingsSql(role, login.settings),
@@ -75,9 +80,13 @@ function installRingSql({ plan, exists }: RingToInstall, parts: InstallParts): r
     ...schemasUsed(plan, catalog).map((schema) => `GRANT USAGE ON SCHEMA ${identifier(schema)} TO ${role}`),
     ...plan.relations.flatMap((relation) => ownRightsSql(relation, role, login)),
     ...sequencesSql(role, catalog, login),
+    functionsSql(ring.role, login),
     ...assertionSql(plan),
   ];
 }
+
+const doSql = (...statements: readonly string[]): string =>
+  `DO ${literal(`BEGIN ${statements.join(' ')} END`)}`;
 
 /** By it `status` and `uninstall` know which rings are whose. */
 export const ringComment = (target: string): string => `Sallyport's masking ring of target ${target}`;
@@ -99,6 +108,10 @@ function emptyRingSql(
     ...views.map((view) => `DROP VIEW ${qualified(view.schema, view.name)}`),
     `DROP SCHEMA ${role}`,
     ...dropKeysSql({ role: name }),
+    // From PostgreSQL 16 on, whoever may make roles is not of them by that.
+    doSql(
+      `IF NOT pg_has_role(CURRENT_USER, ${literal(name)}, 'USAGE') THEN GRANT ${role} TO CURRENT_USER; END IF;`,
+    ),
     // What the role has made itself, where everybody may make something, is kept.
     `REASSIGN OWNED BY ${role} TO ${identifier(login.role)}`,
     `DROP OWNED BY ${role}`,
@@ -201,9 +214,10 @@ function grants(
 
 /** Those that the login may use: without them no name in them can be said, and a path would lead elsewhere. */
 const schemasUsed = ({ relations, path }: RingPlan, catalog: Catalog): readonly string[] => {
-  const wanted = new Set([...relations.map(({ relation }) => relation.schema), ...path]);
+  const functions = [...catalog.functionsByOid.values()].map(({ schema }) => schema);
+  const wanted = new Set([...relations.map(({ relation }) => relation.schema), ...functions, ...path]);
   return [...catalog.schemas].flatMap(([name, { usable }]) =>
-    usable && wanted.has(name) && !isSystemSchema(name) ? [name] : [],
+    usable && wanted.has(name) && !isSystemSchema(name) && !isOfRing(name) ? [name] : [],
   );
 };
 
@@ -214,6 +228,30 @@ const sequencesSql = (role: string, catalog: Catalog, { rights }: Login): readon
     if (relation.kind !== 'sequence' || may?.usage !== true) return [];
     return [`GRANT USAGE ON SEQUENCE ${qualified(relation.schema, relation.name)} TO ${role}`];
   });
+
+/**
+ * What the login may call, and not everybody. Such functions run with the caller's rights, so they see what the role sees: of a table by its
+ * full name no masked column. Others stay away: with their owner's rights, or in a language that can do more than SQL, they see all.
+ */
+function functionsSql(ring: string, { role: login }: Login): string {
+  const may = (who: string): string => `has_function_privilege(${literal(who)}, p.oid, 'EXECUTE')`;
+  const grant = `EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', one.oid::regprocedure, ${literal(ring)});`;
+  const body = `DECLARE one record;
+BEGIN
+  FOR one IN SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+    WHERE NOT p.prosecdef AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+      AND ${may(login)} AND NOT ${may(ring)}
+  LOOP
+    BEGIN
+      ${grant}
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE NOTICE 'function % stays closed to the ring: who installs may not grant it', one.oid::regprocedure;
+    END;
+  END LOOP;
+END`;
+  return `DO ${literal(body)}`;
+}
 
 /** Fails where the role could read a masked column all the same, by what PUBLIC was granted. */
 function assertionSql({ ring, relations }: RingPlan): readonly string[] {

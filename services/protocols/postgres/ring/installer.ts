@@ -76,9 +76,14 @@ class RingInstaller implements MaskInstaller {
     this.status = {
       sets: plans.map((plan) => statusOf(plan, parts)),
       unwanted: this.#unwanted(),
-      warnings: login.openDefiners.map(
-        (text) => `function ${text} runs with its owner's rights, and everybody may call it`,
-      ),
+      warnings: [
+        ...login.openDefiners.map(
+          (text) => `function ${text} runs with its owner's rights, and everybody may call it`,
+        ),
+        ...login.keptFunctions.map(
+          ({ name: one, why }) => `function ${one} cannot be called in a ring: ${why}`,
+        ),
+      ],
     };
   }
 

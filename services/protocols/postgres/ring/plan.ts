@@ -1,4 +1,5 @@
 import { createHmac, hash, type KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { FieldMasks } from '../mask/field-masks.ts';
 import { type Origin, originOf } from '../mask/origin.ts';
 import { analyseParsed, catalogContext } from '../sql/analyse-text.ts';
@@ -9,6 +10,7 @@ import { TooComplexError } from '../sql/errors.ts';
 import { maxAnalysisStepsOnEventLoop } from '../sql/limits.ts';
 import { searchPath as pathOf } from '../sql/names.ts';
 import { parseOnEventLoop } from '../sql/parse.ts';
+import { maxPlanSliceMs } from './limits.ts';
 import { columnSql } from './mask-sql.ts';
 import { isOfRing, type Ring } from './ring.ts';
 import { identifier, qualified } from './sql-text.ts';
@@ -53,17 +55,44 @@ export interface RingPlan {
 const seen: ReadonlySet<string> = new Set(['table', 'view', 'materialized view', 'foreign table']);
 
 /** What the ring is to be, on this catalog. Pure. */
-export function planRing(
+export function planRing(...parts: PlanParameters): RingPlan {
+  const steps = planning(...parts);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same for a target with thousands of tables, while other sessions go on. */
+export async function planRingInSlices(...parts: PlanParameters): Promise<RingPlan> {
+  const steps = planning(...parts);
+  let began = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - began < maxPlanSliceMs) continue;
+    await setImmediate();
+    began = performance.now();
+  }
+}
+
+type PlanParameters = readonly [
   ring: Ring,
   searchPath: readonly string[],
   catalog: Catalog,
   maskingKey: KeyObject,
-): RingPlan {
+];
+
+/** A step for each relation. */
+function* planning(
+  ...[ring, searchPath, catalog, maskingKey]: PlanParameters
+): Generator<undefined, RingPlan> {
   const masks = new FieldMasks(ring, catalog, maskingKey);
   const lineage = new Lineage(catalog);
   const path = catalog.usable(pathOf(searchPath));
   const relations: RingRelation[] = [];
   for (const relation of catalog.relations()) {
+    yield;
     if (relation.system || isOfRing(relation.schema) || !seen.has(relation.kind)) continue;
     const origins = lineage.of(relation);
     const columns = relation.columns.map((column, at): RingColumn => {

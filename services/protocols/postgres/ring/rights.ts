@@ -21,6 +21,8 @@ export interface Login {
   readonly settings: readonly string[];
   /** Functions that run with their owner's rights and that everybody may call. */
   readonly openDefiners: readonly string[];
+  /** Functions that it may call, and neither everybody nor a ring's role: `app.total(integer)`, and why. */
+  readonly keptFunctions: readonly { readonly name: string; readonly why: string }[];
 }
 
 const whoQuery = `SELECT CURRENT_USER, pg_catalog.current_database(), pg_catalog.current_setting('server_encoding')`;
@@ -47,12 +49,23 @@ const openDefinersQuery = `SELECT p.oid::pg_catalog.regprocedure::pg_catalog.tex
   WHERE p.prosecdef AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
     AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1`;
 
+/** What install-sql.ts gives no ring. */
+const keptFunctionsQuery = `SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text,
+    CASE WHEN p.prosecdef THEN 'it runs with its owner''s rights' ELSE 'it is written in ' || l.lanname END
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE (p.prosecdef OR l.lanname NOT IN ('sql', 'plpgsql'))
+    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+    AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+    AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1`;
+
 /** `reader` is logged in as the target's login. */
 export async function readLogin(reader: CatalogReader): Promise<Login> {
   const [who] = await reader.query(whoQuery);
   const rights = await reader.query(rightsQuery);
   const settings = await reader.query(settingsQuery);
   const definers = await reader.query(openDefinersQuery);
+  const kept = await reader.query(keptFunctionsQuery);
   return {
     role: who?.[0] ?? '',
     database: who?.[1] ?? '',
@@ -71,6 +84,7 @@ export async function readLogin(reader: CatalogReader): Promise<Login> {
     ),
     settings: settings.flatMap(([setting]) => setting ?? []),
     openDefiners: definers.flatMap(([name]) => name ?? []),
+    keptFunctions: kept.map(([name, why]) => ({ name: name ?? '', why: why ?? '' })),
   };
 }
 

@@ -4,7 +4,7 @@ import { InvariantError } from '../../../core/model/errors.ts';
 import type { TargetName } from '../../../core/model/ids.ts';
 import type { Catalog } from '../sql/catalog.ts';
 import type { PostgresTarget } from '../target.ts';
-import { planRing } from './plan.ts';
+import { planRing, planRingInSlices } from './plan.ts';
 import { asRingRole, type Ring, ringOf } from './ring.ts';
 import { type RingState, stateOf } from './state.ts';
 
@@ -21,6 +21,8 @@ export class Rings {
   /** By obligations, which are one object for each principal, target and policy version. */
   readonly #ofObligations = new WeakMap<Obligations, Ring | 'none'>();
   readonly #logins = new Map<string, PostgresTarget>();
+  /** By role. Policies make few, and a changed target begins anew. */
+  readonly #inUse = new Map<string, Ring>();
   /** By role, for each catalog. */
   readonly #states = new WeakMap<Catalog, Map<string, RingState>>();
 
@@ -56,14 +58,39 @@ export class Rings {
   state(ring: Ring): RingState {
     const { target, maskingKey } = this.#parts;
     const catalog = this.#parts.catalog();
-    const states = this.#states.get(catalog) ?? new Map<string, RingState>();
-    this.#states.set(catalog, states);
+    const states = this.#statesOn(catalog);
     let state = states.get(ring.role);
     if (state === undefined) {
       state = stateOf(planRing(ring, target.searchPath, catalog, maskingKey), target.searchPath, catalog);
       states.set(ring.role, state);
     }
     return state;
+  }
+
+  /** Finds the state of all rings that sessions were opened in, on a catalog that is about to be used: nobody waits for that later. */
+  async prepare(catalog: Catalog): Promise<void> {
+    for (const ring of this.#inUse.values()) await this.#find(ring, catalog);
+  }
+
+  /** Finds its state on the catalog at hand, and keeps it. */
+  async find(ring: Ring): Promise<RingState> {
+    this.#inUse.set(ring.role, ring);
+    await this.#find(ring, this.#parts.catalog());
+    return this.state(ring);
+  }
+
+  async #find(ring: Ring, catalog: Catalog): Promise<void> {
+    const { target, maskingKey } = this.#parts;
+    const states = this.#statesOn(catalog);
+    if (states.has(ring.role)) return;
+    const plan = await planRingInSlices(ring, target.searchPath, catalog, maskingKey);
+    states.set(ring.role, stateOf(plan, target.searchPath, catalog));
+  }
+
+  #statesOn(catalog: Catalog): Map<string, RingState> {
+    const states = this.#states.get(catalog) ?? new Map<string, RingState>();
+    this.#states.set(catalog, states);
+    return states;
   }
 
   /** Whether a session that was opened in this ring sees masked values alone, under the obligations that are in force now. */

@@ -225,7 +225,7 @@ async function reachTarget(
   const ring = rings.of(gate.obligations);
   if (ring === null) return { work, upstream: await connectUpstream(target, parameters, clock), ring: null };
   // It may have been installed a moment ago.
-  if (rings.state(ring).kind !== 'installed') await work.refresh();
+  if ((await rings.find(ring)).kind !== 'installed') await work.refresh();
   const { kind } = rings.state(ring);
   if (kind !== 'installed') throw ringRefused(name, kind);
   const inRing = new Map([...parameters, ['search_path', ringSearchPath(ring, target)]]);

@@ -72,6 +72,7 @@ export class TargetWork {
     this.#cascades = new Cascades({ ...parts, catalog: () => catalogs.current });
     this.masking = new TargetMasking(() => catalogs.current, parts.maskingKey);
     this.rings = new Rings({ ...parts, catalog: () => catalogs.current });
+    catalogs.prepare = (catalog) => this.rings.prepare(catalog);
     this.#timer = this.#checkLater();
   }
 

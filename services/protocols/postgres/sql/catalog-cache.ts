@@ -36,6 +36,8 @@ export interface LoadedCatalog {
  */
 export class CatalogCache {
   readonly #reader: CatalogReader;
+  /** Works out what takes long on a new catalog, before it is used. */
+  prepare: ((catalog: Catalog) => Promise<void>) | null = null;
   #loaded: LoadedCatalog;
   #running: Promise<Catalog> | null = null;
   #checking: Promise<boolean> | null = null;
@@ -97,7 +99,10 @@ export class CatalogCache {
   async #read(): Promise<Catalog> {
     const loaded = await read(this.#reader);
     const unchanged = loaded.catalog.fingerprint === this.#loaded.catalog.fingerprint;
-    if (!unchanged || this.#definitionsMissing !== loaded.definitionsMissing) this.#loaded = loaded;
+    if (!unchanged || this.#definitionsMissing !== loaded.definitionsMissing) {
+      await this.prepare?.(loaded.catalog);
+      this.#loaded = loaded;
+    }
     this.#definitionsMissing = loaded.definitionsMissing;
     return this.#loaded.catalog;
   }

@@ -83,6 +83,7 @@ const login = {
   ]),
   settings: ['statement_timeout=30s', 'search_path=evil', "app.who=o'brien"],
   openDefiners: [],
+  keptFunctions: [],
 };
 
 function sqlOfShop(): string {

@@ -354,6 +354,34 @@ test('an administrator who is no superuser can install: who may make roles, and 
   const installer = await installerOf(target, masks);
   await installer.run(await installer.installScript(), 'dba', null);
   expect(await stateIn(target)).toEqual({ state: 'installed', notes: [] });
+  const again = await installerOf(target, masks);
+  await again.run(await again.installScript(), 'dba', null);
+  expect(await stateIn(target)).toEqual({ state: 'installed', notes: [] });
+  const gone = (await installerOf(target, masks)).uninstallScript('all');
+  await again.run(gone ?? '', 'dba', null);
+  expect((await stateIn(target)).state).toBe('missing');
+});
+
+test('functions that the login may call can be called, where they see what the role sees', async () => {
+  const { client, target } = await shopWithRing(`
+    CREATE SCHEMA tools; GRANT USAGE ON SCHEMA tools TO gateway;
+    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+    CREATE FUNCTION tools.names() RETURNS SETOF text LANGUAGE sql AS 'SELECT name FROM app.users ORDER BY id';
+    CREATE FUNCTION tools.emails() RETURNS SETOF text LANGUAGE sql AS 'SELECT email FROM app.users ORDER BY id';
+    CREATE FUNCTION tools.shown() RETURNS SETOF text LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT email FROM users ORDER BY id; END';
+    CREATE FUNCTION tools.pinned() RETURNS SETOF text LANGUAGE sql SET search_path = app AS 'SELECT email FROM users';
+    CREATE FUNCTION tools.owners() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT email FROM app.users';
+    CREATE FUNCTION tools.never() RETURNS int LANGUAGE sql AS 'SELECT 1';
+    GRANT EXECUTE ON FUNCTION tools.names(), tools.emails(), tools.shown(), tools.pinned(), tools.owners() TO gateway`);
+  const values = async (call: string) =>
+    (await client.query({ text: `SELECT * FROM ${call}`, rowMode: 'array' })).rows.flat();
+  expect(await values('tools.names()')).toEqual(['Ada', 'Bo']);
+  expect(await values('tools.shown()')).toEqual(['a***@***.example', null]);
+  for (const call of ['tools.emails()', 'tools.pinned()', 'tools.owners()', 'tools.never()'])
+    expect([call, await outcome(client, `SELECT * FROM ${call}`)]).toEqual([call, '42501']);
+  expect((await installerOf(target, masks)).status.warnings).toEqual([
+    "function tools.owners() cannot be called in a ring: it runs with its owner's rights",
+  ]);
 });
 
 test('functions that lend their owner’s rights to everybody are warned of', async () => {
