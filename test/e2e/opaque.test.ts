@@ -73,10 +73,19 @@ const opaque: readonly Row[] = [
   ['rewrite-rule', 'INSERT INTO app.ruled VALUES (1)'],
 ];
 
+/** PostgreSQL's own word where a name is not there. */
+const states: Readonly<Record<string, string>> = {
+  'unknown-relation': '42P01',
+  'unknown-column': '42703',
+  'unknown-function': '42883',
+  'unknown-type': '42704',
+  'unknown-operator': '42883',
+};
+
 test.each(opaque)('%s: %s', async (reason, text) => {
   for (const values of [undefined, []]) {
     await expect(client.query(text, values)).rejects.toMatchObject({
-      code: '42501',
+      code: states[reason] ?? '42501',
       detail: expect.stringContaining('opaque'),
       message: expect.stringContaining(reason),
     });
@@ -181,4 +190,16 @@ test('what does not parse gets the error that PostgreSQL gives, and its place', 
     .psql('SELECT 1\nFRM app.users;')
     .finished.then(({ stderr }) => ({ output: stderr }));
   expect(output).toContain('LINE 2: FRM app.users;');
+});
+
+test('a table that this session may have made is not said to be missing', async () => {
+  const session = await gateway.connect();
+  await session.query('BEGIN');
+  await session.query('CREATE TABLE app.just_made (id int)');
+  await expect(session.query('SELECT * FROM app.just_made')).rejects.toMatchObject({ code: '42501' });
+  await session.query('ROLLBACK');
+  await expect(session.query('SELECT * FROM app.just_made')).rejects.toMatchObject({ code: '42P01' });
+  await session.query('CREATE TEMP TABLE mine (id int)');
+  await expect(session.query('SELECT * FROM mine')).rejects.toMatchObject({ code: '42501' });
+  await session.end();
 });

@@ -29,10 +29,20 @@ const elsewhere: ReadonlySet<string> = new Set([
  */
 export class ChangedDefinitions {
   #changes: ChangedBy[] = [];
+  /** Whether temporary objects were made: no catalog of ours will ever have them. */
+  #madeTemporary = false;
 
   add(statements: readonly StatementFacts[], run: Run, generation: number): void {
     const names = changedNames(statements);
-    if (names === 'any' || names.size > 0) this.#changes.push({ names, run, generation, isRead: false });
+    if (names !== 'any' && names.size === 0) return;
+    this.#changes.push({ names, run, generation, isRead: false });
+    const relations = statements.flatMap(({ effects }) => effects.map(({ relation }) => relation));
+    this.#madeTemporary ||= relations.some((relation) => relation?.startsWith('pg_temp.') === true);
+  }
+
+  /** Whether something that the catalog does not have may be there for this session. */
+  mayHaveMade(statements: readonly StatementFacts[], generation: number): boolean {
+    return this.#madeTemporary || this.concern(statements, generation) !== 'no';
   }
 
   /**

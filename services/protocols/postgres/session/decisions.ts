@@ -6,7 +6,7 @@ import { InvariantError } from '../../../core/model/errors.ts';
 import type { ActionId } from '../../../core/model/ids.ts';
 import type { ActionTrace } from '../../../core/model/telemetry.ts';
 import { bringsMask, maskWritten, writesMaskedColumn } from '../mask/write-back.ts';
-import type { Analysis } from '../sql/analysis.ts';
+import type { Analysis, MissingName, StatementFacts } from '../sql/analysis.ts';
 import type { Conversation } from './conversation.ts';
 import { boundValue } from './parameters.ts';
 import { holdNotice, refusalMessage } from './refusal.ts';
@@ -62,7 +62,9 @@ export class Decisions {
         return onward.send(this.#run(submission.id, submission.obligations, resolved, parameters, trace));
       case 'deny':
         trace?.end(null);
-        return onward.refuse(refusalMessage(submission.deny, resolved.intent.unacceptable));
+        return onward.refuse(
+          refusalMessage(submission.deny, resolved.intent.unacceptable, this.missing(resolved.statements)),
+        );
       case 'hold':
         return this.#hold(text, submission, resolved, onward);
     }
@@ -73,6 +75,13 @@ export class Decisions {
     if (masks.length === 0 || !statements.some(({ effects }) => writesMaskedColumn(masks, effects)))
       return intent;
     return bringsMask(intent.text, parameters) ? { ...intent, unacceptable: maskWritten } : intent;
+  }
+
+  /** Null too where this session may have made what is missing. */
+  missing(statements: readonly StatementFacts[]): MissingName | null {
+    const { definitions, generation } = this.#parts.conversation;
+    if (definitions.mayHaveMade(statements, generation)) return null;
+    return statements.find(({ missing }) => missing !== null)?.missing ?? null;
   }
 
   /** PREPARE is to SQL what Parse is to the protocol. */

@@ -80,10 +80,11 @@ export class ExtendedRequests {
         hint: 'Close those that are not used.',
       });
     }
-    const { intent } = analysis;
+    const { intent, statements } = analysis;
+    const { decisions } = this.#parts;
     const deny = gate.refuseAlways(intent);
-    if (deny !== null) return refusalMessage(deny, intent.unacceptable);
-    return this.#parts.decisions.refusePrepared(analysis);
+    if (deny !== null) return refusalMessage(deny, intent.unacceptable, decisions.missing(statements));
+    return decisions.refusePrepared(analysis);
   }
 
   /** `begun`: the trace of a message that is taken up again. */

@@ -1,6 +1,7 @@
 import type { HoldNotice } from '../../../core/checkpoint/contract.ts';
 import type { Unacceptable } from '../../../core/model/action.ts';
 import { type Deny, type Reason, ruleText } from '../../../core/model/decision.ts';
+import type { MissingName } from '../sql/analysis.ts';
 import { ownMessage } from '../wire/backend.ts';
 import { maxNoticedConsequences } from './limits.ts';
 
@@ -37,12 +38,29 @@ const sqlStates: Readonly<Record<Reason, string>> = {
   'shutting-down': '57P01',
 };
 
+/**
+ * What PostgreSQL says of a name that is not there, which tools ask for on purpose (a table of migrations that is yet to be made). It tells
+ * nobody more than the reason beside it, nor than the server, which says the same to whoever may not read a table that is there.
+ */
+const missingNameStates: Readonly<Record<MissingName, string>> = {
+  'unknown-relation': '42P01',
+  'unknown-column': '42703',
+  'unknown-function': '42883',
+  'unknown-type': '42704',
+  'unknown-operator': '42883',
+};
+
 /** A refusal within a session that lives on: ErrorResponse with DETAIL and HINT. */
-export function refusalMessage(deny: Deny, unacceptable: Unacceptable | null = null): Buffer {
+export function refusalMessage(
+  deny: Deny,
+  unacceptable: Unacceptable | null = null,
+  missing: MissingName | null = null,
+): Buffer {
   const rule = deny.rule === null ? '' : `Rule: ${ruleText(deny.rule)}. `;
   return ownMessage({
     severity: 'ERROR',
-    sqlState: sqlStates[deny.reason],
+    sqlState:
+      deny.reason === 'opaque' && missing !== null ? missingNameStates[missing] : sqlStates[deny.reason],
     message: deny.message,
     detail: `${rule}Reason: ${deny.reason}.`,
     ...(deny.hint === '' ? {} : { hint: deny.hint }),

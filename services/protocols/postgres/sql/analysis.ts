@@ -70,6 +70,12 @@ export const opaqueReasons = [
 ] as const;
 export type OpaqueReason = (typeof opaqueReasons)[number];
 
+/** Names of kinds of objects that the catalog may not have. */
+export type MissingName = Extract<
+  OpaqueReason,
+  'unknown-relation' | 'unknown-column' | 'unknown-function' | 'unknown-type' | 'unknown-operator'
+>;
+
 /** A column of a relation of the target's catalog. */
 export interface ColumnRef {
   /** `app.users`, as the catalog spells it. */
@@ -256,6 +262,8 @@ export interface StatementFacts {
   readonly setsMeaning: boolean;
   /** It makes the search path empty: what comes behind it may be looked up with or without the pinned one. */
   readonly emptiesSearchPath: boolean;
+  /** It names what is not there, and is otherwise understood: PostgreSQL would say so. */
+  readonly missing: MissingName | null;
   /** What its SET of a search path or role leaves open for what comes behind it. */
   readonly otherSchemas: OtherSchemas;
   /** SQL-visible command class for spans and logs: `SELECT`, `COPY`, `ALTER TABLE`. */

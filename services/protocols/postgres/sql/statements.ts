@@ -30,6 +30,7 @@ import { expose, exposeMoved, exposeRenamed } from './exposed.ts';
 import { Findings } from './findings.ts';
 import { noteBody, noteCalledBodies } from './function-bodies.ts';
 import { cluster, noteRewrite, refreshView, reindex, vacuum } from './maintenance.ts';
+import { missingName } from './missing-names.ts';
 import { dotted } from './names.ts';
 import { kindOf, listOf, type NodeBody, type StatementKind, strings } from './nodes.ts';
 import { inheritingFrom } from './relatives.ts';
@@ -537,10 +538,12 @@ export function statementFacts(node: Node, text: string, base: Omit<Context, 'fi
   // What is not understood may return anything.
   const outputs = opaque.length > 0 ? null : outputsOf(told.columns);
   noteDerived(outputs, told.columns, findings);
+  const effects = body?.effects ?? findings.effects(context.catalog.descendants);
   return {
     text,
-    effects: body?.effects ?? findings.effects(context.catalog.descendants),
+    effects,
     opaque,
+    missing: missingName(opaque, effects, context),
     versions: body?.versions ?? findings.versions(),
     through: body?.through ?? findings.through(),
     consequences: body?.consequences ?? findings.consequences(),
