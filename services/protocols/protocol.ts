@@ -61,6 +61,8 @@ export interface PolicyWords {
    * of the opaque reasons, which counts for principals under masks alone.
    */
   readonly untraced?: { readonly reason: string; mayReturn(mask: Mask, effect: Effect): boolean };
+  /** Whether the effect is one on definitions: where it uses a masked field, that would come to lie where its mask is not. */
+  unmasks?(effect: Effect): boolean;
   /** Whether these effects change nothing: what they tell of a field is then what the target shows of it. Without it, none do. */
   onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */

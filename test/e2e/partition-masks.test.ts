@@ -9,7 +9,7 @@ policies:
     targets: [shop]
     principals: [{kinds: [agent]}]
     rules:
-      - {name: all, effects: [select, insert, update, create], tables: [app.*], outcome: allow}
+      - {name: all, effects: [select, insert, update, create, alter], tables: [app.*], outcome: allow}
       - {name: code, effects: [call], functions: [app.*], outcome: allow}
     masks:
       - {fields: [app.calls_b.secret, app.clerks.secret, app.deep_b1.secret], with: full, inConditions: deny}
@@ -120,6 +120,19 @@ describe('refused where it would choose rows or be stored', () => {
     await expect(client.query("UPDATE calls SET secret = '********' WHERE id = 1")).rejects.toThrow(
       /write a mask/,
     );
+  });
+});
+
+test.each([
+  ['ALTER TABLE app.events RENAME COLUMN secret TO shown', 'app.events.secret'],
+  ['ALTER TABLE app.events RENAME TO other', 'app.events.secret'],
+  ['ALTER TABLE app.calls RENAME COLUMN secret TO shown', 'app.calls_b.secret'],
+  ['ALTER TABLE app.events DETACH PARTITION app.events_a', 'app.events.secret'],
+])('what would take a column out of its mask is refused, and says so: %s', async (text, field) => {
+  await expect(client.query(text)).rejects.toMatchObject({
+    code: '42501',
+    message: expect.stringContaining(`would take ${field} out of its mask`),
+    hint: expect.stringContaining(`Leave ${field} as it is.`),
   });
 });
 

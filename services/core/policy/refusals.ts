@@ -125,6 +125,8 @@ export interface MaskedUse {
   /** The mask's pattern. */
   readonly field: string;
   readonly mask: Mask;
+  /** It would come to lie where the mask is not. */
+  readonly unmasks: boolean;
 }
 
 const insteadOfCondition = (field: string, inConditions: ConditionTreatment): string =>
@@ -136,11 +138,21 @@ const insteadOfCondition = (field: string, inConditions: ConditionTreatment): st
 export const maskedField = (
   context: RefusalContext,
   what: string,
-  { reason, field, mask }: MaskedUse,
-): Deny =>
-  reason === 'masked-field-derived'
+  { reason, field, mask, unmasks }: MaskedUse,
+): Deny => {
+  if (unmasks) return outOfMask(context, what, field, mask);
+  return reason === 'masked-field-derived'
     ? derivedFromMasked(context, what, field, mask)
     : maskedFieldInCondition(context, what, field, mask);
+};
+
+const outOfMask = (context: RefusalContext, what: string, field: string, { policy }: Mask): Deny =>
+  deny(
+    'masked-field-in-condition',
+    `Refused: ${shown(what)} on ${context.target} would take ${field} out of its mask. Policy ${policy} masks it by its name and place: ` +
+      'renamed, moved, published, put in another order or handed to a trigger, its values would be seen.',
+    `Leave ${field} as it is. If it must change, ask the people who run this gateway to do it, or for a mask with "inConditions: allow".`,
+  );
 
 const derivedFromMasked = (
   context: RefusalContext,
@@ -168,7 +180,7 @@ const maskedFieldInCondition = (
 ): Deny =>
   deny(
     'masked-field-in-condition',
-    `Refused: ${shown(what)} on ${context.target} filters, joins, sorts, computes, renames or looks up keys by ${field}, ` +
+    `Refused: ${shown(what)} on ${context.target} filters, joins, sorts, computes or looks up keys by ${field}, ` +
       `which policy ${policy} masks: that would reveal the values bit by bit.`,
     insteadOfCondition(field, inConditions) +
       'If you must choose by it, ask the people who run this gateway for a mask with "inConditions: allow".',

@@ -299,7 +299,8 @@ export class RuleView implements PolicyView, DecisionContext {
       const field = mask.fields.find(
         (each) => refusedUse(words, { ...mask, fields: [each], detect: [] }, effect) === reason,
       );
-      return { reason, field: field ?? 'a masked field', mask };
+      const unmasks = words.unmasks?.(effect) === true;
+      return { reason, field: field ?? 'a masked field', mask, unmasks };
     }
     return null;
   }

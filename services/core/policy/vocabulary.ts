@@ -21,6 +21,7 @@ export interface ProtocolWords {
   readonly masksDerived: boolean;
   returnsDerived(mask: Mask, effect: Effect): boolean;
   untraced?: { readonly reason: string; mayReturn(mask: Mask, effect: Effect): boolean };
+  unmasks?(effect: Effect): boolean;
   onlyReads?(effects: readonly Effect[]): boolean;
   /** What is wrong with a mask's field pattern, in a sentence; null when nothing is. */
   fieldProblem(pattern: string): string | null;

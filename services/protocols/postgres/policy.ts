@@ -228,6 +228,9 @@ export interface PostgresConditions {
   readonly rowsChosenBy: readonly RowChoice[];
 }
 
+/** These rename, move, publish, or hand rows to somebody's code (sql/exposed.ts). */
+const onDefinitions: ReadonlySet<string> = new Set<Verb>(['create', 'alter', 'replicate', 'maintain']);
+
 const reading: ReadonlySet<string> = new Set<Verb>(['select', 'call', 'set']);
 
 export const postgresPolicy: PolicyWords = {
@@ -270,6 +273,7 @@ export const postgresPolicy: PolicyWords = {
       return untraced.some((column) => isMaskedFor(mask, asPostgres(effect), column));
     },
   },
+  unmasks: ({ verb }) => onDefinitions.has(verb),
   // A unique index and a foreign key answer who writes, whatever may be read.
   onlyReads: (effects) => effects.every(({ verb }) => reading.has(verb)),
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
