@@ -11,6 +11,7 @@ installDebian(
     psql,
     pip,
     { package: 'redis-server', present: () => onPath('redis-server') },
+    { package: 'busybox', present: () => onPath('busybox') },
     { package: 'openssl', present: () => onPath('openssl') },
   ],
   'The tests run against',

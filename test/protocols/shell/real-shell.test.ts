@@ -5,7 +5,12 @@ import { lines } from './lines.ts';
 import { RealShell } from './real-shell.ts';
 import { trickyLines } from './tricky-lines.ts';
 
-const shells = { bash: new RealShell('bash'), dash: new RealShell('dash') };
+const shells = {
+  bash: new RealShell('bash'),
+  dash: new RealShell('dash'),
+  // What containers mostly have.
+  'busybox ash': new RealShell('busybox', ['ash']),
+};
 afterAll(() => {
   for (const shell of Object.values(shells)) shell.remove();
 });

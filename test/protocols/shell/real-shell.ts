@@ -27,8 +27,11 @@ const real = ['env', 'nice', 'timeout', 'xargs', 'nohup', 'sh', 'bash', 'dash'];
 export class RealShell {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-shell-'));
   readonly #program: string;
+  readonly #before: readonly string[];
 
-  constructor(program: 'bash' | 'dash') {
+  /** @param before what of its arguments makes a shell of it */
+  constructor(program: 'bash' | 'dash' | 'busybox', before: readonly string[] = []) {
+    this.#before = before;
     const found = spawnSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).stdout.trim();
     if (found === '') throw new Error(`the tests run ${program}: apt-get install ${program}`);
     this.#program = found;
@@ -52,7 +55,7 @@ export class RealShell {
     const log = join(run, 'log');
     mkdirSync(work);
     writeFileSync(log, '');
-    spawnSync(this.#program, ['-c', line], {
+    spawnSync(this.#program, [...this.#before, '-c', line], {
       cwd: work,
       env: { PATH: join(this.#folder, 'bin'), LOG: log },
       stdio: ['ignore', 'ignore', 'ignore'],
