@@ -29,12 +29,12 @@ export async function tryKubernetesClient(
   const script = startScript(command, [...args, gateway.folder], env);
   await script.waits('delete');
   script.go();
-  const approved = await gateway.cli([
-    ...['holds', 'approve', await gateway.nextHold()],
-    ...['--reason', 'fine', '--yes'],
-  ]);
+  const finished = script.finished();
+  const ended = finished.then(() => assert.fail('it deleted without approval'));
+  const hold = await Promise.race([gateway.nextHold(), ended]);
+  const approved = await gateway.cli(['holds', 'approve', hold, '--reason', 'fine', '--yes']);
   assert.equal(approved.status, 0, approved.stderr);
-  const { waits, execRefused: told, ...seen } = await script.finished();
+  const { waits, execRefused: told, ...seen } = await finished;
   assert.deepEqual(seen, { ...kubernetesSteps, copied: [0, 0, true], ...sees });
   execRefused(told);
 }

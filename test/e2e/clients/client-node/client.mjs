@@ -97,16 +97,15 @@ async function copied(folder) {
   return [exitStatus(up.status), exitStatus(down.status), down.output.includes(content)];
 }
 
-/** The log, until there is what was yet to be written. */
+/** The log, until there is what was yet to be written. It goes on until the program ends: the library throws where nobody can catch it when it is aborted. */
 async function logged() {
   const output = new PassThrough();
-  const controller = await new k8s.Log(config).log(namespace, 'web-0', 'c', output, { follow: true });
+  await new k8s.Log(config).log(namespace, 'web-0', 'c', output, { follow: true });
   let seen = '';
-  for await (const chunk of output) {
+  while (seen.split('\n').length <= 2) {
+    const [chunk] = await once(output, 'data');
     seen += chunk;
-    if (seen.split('\n').length > 2) break;
   }
-  controller.abort();
   return seen.trimEnd().split('\n');
 }
 
