@@ -13,6 +13,7 @@ policies:
     rules:
       - {name: read, effects: [select], tables: [app.*], outcome: allow}
       - {name: session, effects: [set, discard], outcome: allow}
+      - {name: look, effects: [select], tables: [pg_catalog.*, information_schema.*], outcome: allow}
       - {name: built-in, effects: [call], functions: [pg_catalog.*], outcome: allow}
     masks:
       - {fields: [app.users.email, app.users.salary], with: full, inConditions: deny}
@@ -30,8 +31,8 @@ CREATE FUNCTION public.same(text, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGI
 CREATE OPERATOR public.|| (leftarg = text, rightarg = text, function = public.same);
 CREATE FUNCTION app.checks(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'it ran'; RETURN true; END $$;
 CREATE DOMAIN app.checked AS text CHECK (app.checks(VALUE));
-CREATE FUNCTION pg_temp.nothing() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;
 RESET ROLE;
+ANALYZE;
 `;
 
 let gateway: TestGateway;
@@ -109,6 +110,26 @@ describe('names are not taken for others once a rule has let a session set its s
     expect(await shown(['SET search_path TO app, public, pg_temp', 'SELECT name FROM users'])).toContain(
       'Ada',
     );
+  });
+});
+
+describe('what ANALYZE has kept of masked columns is not shown, though the catalog may be read', () => {
+  test.each([
+    "SELECT * FROM pg_stats WHERE schemaname = 'app'",
+    "SELECT attname, histogram_bounds FROM pg_catalog.pg_stats WHERE attname = 'email'",
+    "SELECT histogram_bounds::text::text[] AS bounds, array_to_string(most_common_vals, ',') FROM pg_stats WHERE schemaname = 'app'",
+    "SELECT to_json(s) FROM pg_stats s WHERE schemaname = 'app'",
+    'SELECT * FROM pg_stats_ext',
+    'SELECT * FROM pg_statistic',
+  ])('%s', async (text) => {
+    expect(await shown([text])).not.toMatch(/@example|@lind|81000|67500|70000/);
+  });
+
+  test('nor does it choose rows, while all else of it is shown', async () => {
+    const guess = "SELECT 1 FROM pg_stats WHERE histogram_bounds::text LIKE '%ada@%'";
+    expect(await shown([guess])).toMatch(/42501$/);
+    const others = "SELECT attname, n_distinct FROM pg_stats WHERE schemaname = 'app' AND attname = 'email'";
+    expect(await shown([others])).toContain('"n_distinct":-1');
   });
 });
 

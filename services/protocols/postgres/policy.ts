@@ -194,8 +194,25 @@ export function nameMatcher(pattern: string): (name: string) => boolean {
   return (name) => patterns.some((each) => matchesName(each, nameParts(name), 'deny'));
 }
 
-/** Whether one of the mask's field patterns names this column (`app.users.email`). */
+/**
+ * Where ANALYZE keeps values of columns, whichever they are of: https://www.postgresql.org/docs/current/view-pg-stats.html
+ */
+const valueStatistics: ReadonlySet<string> = new Set(
+  [
+    ...['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs'].flatMap((view) =>
+      ['most_common_vals', 'histogram_bounds', 'most_common_elems', 'range_bounds_histogram'].map(
+        (column) => `${view}.${column}`,
+      ),
+    ),
+    ...[1, 2, 3, 4, 5].map((slot) => `pg_statistic.stavalues${slot}`),
+    'pg_statistic_ext_data.stxdmcv',
+    'pg_statistic_ext_data.stxdexpr',
+  ].map((column) => `pg_catalog.${column}`),
+);
+
+/** Whether one of the mask's field patterns names this column (`app.users.email`), or it may hold values of such a column. */
 export function isMaskedColumn(mask: Mask, column: string): boolean {
+  if (valueStatistics.has(column)) return mask.fields.length > 0;
   const name = nameParts(column);
   return patternsOfMask(mask).some((pattern) => matchesName(pattern, name, 'deny'));
 }
