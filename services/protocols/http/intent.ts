@@ -10,6 +10,7 @@ import { readGraphql } from './graphql-request.ts';
 import { boundLines, counts, overrideAmong } from './headers.ts';
 import type { JsonNode } from './json-text.ts';
 import { maxHeaders, maxRememberedIntents } from './limits.ts';
+import { isMethodName } from './method-override.ts';
 import type { RequestBody } from './request-body.ts';
 
 export interface RequestText {
@@ -200,7 +201,7 @@ function faultOfHeaders(
     );
   }
   if (body.kind === 'json' && setsMethod(body.document)) return methodInForm;
-  if (queryNames.some((name) => name.toLowerCase() === '_method')) return methodInForm;
+  if (queryNames.some(isMethodName)) return methodInForm;
   if (headers.some(({ name }) => name === 'cookie' || name === 'cookie2')) {
     return refusal(
       'unsupported',
