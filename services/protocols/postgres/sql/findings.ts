@@ -302,6 +302,9 @@ export class Findings {
    */
   includeBlock(block: Findings): void {
     block.condition(block.columnsRead());
+    // In a loop one comparison asks as often as it likes.
+    for (const { guesses, conditionColumns } of block.#effects.values())
+      for (const { columns } of guesses.values()) for (const column of columns) conditionColumns.add(column);
     for (const relation of block.#touched) this.touch(relation);
     for (const version of block.#versions) this.#versions.add(version);
     for (const one of block.#functions) this.#functions.add(one);

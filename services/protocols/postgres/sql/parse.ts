@@ -6,6 +6,8 @@ import {
   parsePlPgSQLSync,
   parseSync,
   type RawStmt,
+  type ScanToken,
+  scanSync,
 } from 'libpg-query';
 import type { Unacceptable } from '../../../core/model/action.ts';
 import { messageOf } from '../../../core/model/errors.ts';
@@ -93,12 +95,17 @@ export function parse(text: string): Parsed {
  * The body of the one CREATE FUNCTION ... LANGUAGE plpgsql in the text, as libpg-query writes it down; null where it does not parse. Measure it
  * first, and its blocks: nested deeply they break the parser as well.
  */
-export function parsePlpgsql(text: string): unknown {
+export const parsePlpgsql = (text: string): unknown => orNull(() => parsePlPgSQLSync(text));
+
+/** The tokens of a text; null where there is one that SQL has not got. */
+export const scan = (text: string): readonly ScanToken[] | null => orNull(() => scanSync(text).tokens);
+
+/** A syntax error is a plain Error here, and so is what this parser has not got (an array of %TYPE). A SyntaxError is JSON that it got wrong. */
+function orNull<Result>(run: () => Result): Result | null {
   if (broken !== null) return null;
   try {
-    return parsePlPgSQLSync(text);
+    return run();
   } catch (thrown) {
-    // A syntax error is a plain Error, and so is what this parser has not got (an array of %TYPE). A SyntaxError is JSON that it got wrong.
     const isTrap =
       thrown instanceof Error && (thrown.name === 'RangeError' || thrown.name === 'RuntimeError');
     if (isTrap) broken = trappedAt(thrown);

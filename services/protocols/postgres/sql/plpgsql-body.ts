@@ -4,7 +4,7 @@ import { noteCoercion, noteType, resolveType } from './calls.ts';
 import { relationOfType } from './columns.ts';
 import { type Context, findRelation } from './context.ts';
 import { TooComplexError } from './errors.ts';
-import { maxPlpgsqlBytes, maxPlpgsqlTokens } from './limits.ts';
+import { maxNesting, maxPlpgsqlBytes, maxPlpgsqlTokens } from './limits.ts';
 import { measure } from './measure.ts';
 import { listOf } from './nodes.ts';
 import {
@@ -30,8 +30,8 @@ export interface PlpgsqlFunction extends PlpgsqlHead {
 /** False where the body cannot be read: it may then do anything. */
 export function notePlpgsql(made: PlpgsqlFunction, source: string, context: Context): boolean {
   if (Buffer.byteLength(source) > maxPlpgsqlBytes) return false;
-  const { tokens } = measure(source);
-  if (tokens > maxPlpgsqlTokens) return false;
+  const { tokens, nesting } = measure(source);
+  if (tokens > maxPlpgsqlTokens || nesting > maxNesting) return false;
   if (tokens > context.plpgsqlTokens) throw new TooComplexError('a body in it is large');
   context.budget.spend(tokens);
   const types = new DeclaredTypes(context);

@@ -1,13 +1,10 @@
 /** The tokens of a PL/pgSQL body: where its declarations are, how deep its blocks stand, and what of it is no SQL. */
-import { type ScanToken, scanSync } from 'libpg-query';
+import type { ScanToken } from 'libpg-query';
+import { scan } from './parse.ts';
 
 /** Without comments; null where the lexer refuses the text. PL/pgSQL has SQL's own lexer. */
 export function tokensOf(text: string): readonly ScanToken[] | null {
-  try {
-    return scanSync(text).tokens.filter(({ tokenName }) => !comments.has(tokenName));
-  } catch {
-    return null; // an unterminated literal, or JSON that the scanner got wrong
-  }
+  return scan(text)?.filter(({ tokenName }) => !comments.has(tokenName)) ?? null;
 }
 
 const comments: ReadonlySet<string> = new Set(['SQL_COMMENT', 'C_COMMENT']);
@@ -20,7 +17,8 @@ export function blockDepth(tokens: readonly ScanToken[]): number {
   let deepest = 0;
   for (const [at, token] of tokens.entries()) {
     const text = word(token);
-    if (text === 'end') open = Math.max(0, open - 1);
+    // Elsewhere it is a name (AS end), or ends a CASE of SQL.
+    if (text === 'end' && beginsStatement(tokens[at - 1])) open = Math.max(0, open - 1);
     else if (opensBlock(text, tokens, at)) {
       open += 1;
       deepest = Math.max(deepest, open);
@@ -29,9 +27,15 @@ export function blockDepth(tokens: readonly ScanToken[]): number {
   return deepest;
 }
 
+const beforeStatements: ReadonlySet<string> = new Set([';', 'begin', 'then', 'else', 'loop']);
+
+const beginsStatement = (before: ScanToken | undefined): boolean => beforeStatements.has(word(before));
+
 function opensBlock(text: string, tokens: readonly ScanToken[], at: number): boolean {
-  if (word(tokens[at - 1]) === 'end') return false;
-  if (text !== 'if') return text === 'begin' || text === 'loop' || text === 'case';
+  const before = tokens[at - 1];
+  if (word(before) === 'end') return false;
+  if (text === 'case') return beginsStatement(before);
+  if (text !== 'if') return text === 'begin' || text === 'loop';
   // DROP TABLE IF EXISTS t
   const next = word(tokens[at + 1]) === 'not' ? at + 2 : at + 1;
   return word(tokens[next]) !== 'exists' || tokens[next + 1]?.text === '(';
@@ -60,13 +64,16 @@ function typeOfDeclaration(tokens: readonly ScanToken[], at: number): number {
   const before = tokens[at - 1];
   const begins = word(before) === 'declare' || before?.text === ';';
   const name = tokens[at];
-  if (!begins || name === undefined || name.keywordName !== 'NO_KEYWORD' || verbs.has(word(name))) return -1;
+  if (!begins || name === undefined || verbs.has(word(name))) return -1;
+  if (name.keywordName !== 'NO_KEYWORD' && name.keywordName !== 'UNRESERVED_KEYWORD') return -1;
   return word(tokens[at + 1]) === 'constant' ? at + 2 : at + 1;
 }
 
-/** What a statement of PL/pgSQL begins with, and SQL takes for any name. */
+/** What a statement begins with, and SQL takes for any name. */
 const verbs: ReadonlySet<string> = new Set(
-  'perform raise assert exit elsif elseif foreach open get return while loop continue'.split(' '),
+  `abort alter assert begin call case close commit continue copy declare delete discard drop elseif elsif execute exit explain
+   fetch for foreach get if import insert listen load lock loop merge move notify open perform prepare raise refresh reset return
+   revoke rollback set show truncate update values while`.split(/\s+/),
 );
 
 /** `u app.users%ROWTYPE` as `u app.users`, which is the same: libpg-query takes the former for a scalar. */
