@@ -164,6 +164,15 @@ const modes: readonly (PlpgsqlTextKind | null)[] = [
   'assignment',
 ];
 
+/** Names that may be the same are the same here. */
+const plainName = (name: string): string => name.replaceAll('"', '').toLowerCase();
+
+const expressionsIn = (body: Json): readonly string[] =>
+  Object.values(body).flatMap((value) => {
+    const expression = isJson(value) ? value['PLpgSQL_expr'] : undefined;
+    return isJson(expression) ? (textIn(expression, 'query') ?? []) : [];
+  });
+
 /** Goes through one function's tree. */
 class Finder {
   readonly variables: PlpgsqlVariable[] = [];
@@ -179,7 +188,8 @@ class Finder {
   readonly #opened = new Set<number>();
   readonly #assigned = new Set<number>();
   readonly #fetched = new Set<number>();
-  #calls = false;
+  /** Words of CALL statements: output parameters are known only when they run. */
+  readonly #called = new Set<string>();
 
   constructor(made: Json) {
     this.#datums = listIn(made, 'datums');
@@ -193,7 +203,7 @@ class Finder {
     this.#walk(made['action']);
     // Whose name a variable holds that somebody else has set is not known.
     this.fetchesUnknown = [...this.#fetched].some(
-      (at) => this.#calls || this.#assigned.has(at) || !this.#opened.has(at),
+      (at) => this.#assigned.has(at) || !this.#opened.has(at) || this.#mayBeOutput(at),
     );
   }
 
@@ -280,9 +290,18 @@ class Finder {
         this.#assigned.add(numberIn(body, 'target'));
         return;
       case 'PLpgSQL_stmt_call':
-        // Its output parameters are known only when it runs.
-        this.#calls = true;
+        for (const text of expressionsIn(body))
+          for (const token of tokensOf(text) ?? []) this.#called.add(plainName(token.text));
     }
+  }
+
+  #mayBeOutput(at: number): boolean {
+    const datum = this.#datums[at];
+    const cursor =
+      isJson(datum) && isJson(datum['PLpgSQL_var']) ? textIn(datum['PLpgSQL_var'], 'refname') : null;
+    // By another name it is not seen.
+    const isNamedOtherwise = this.aliases.length > 0 && this.#called.size > 0;
+    return cursor === null || isNamedOtherwise || this.#called.has(plainName(cursor));
   }
 
   #expression(value: unknown, within = '', as = ''): void {
