@@ -49,8 +49,8 @@ export const maxPlpgsqlTokens = 20_000;
 /** On the event loop, of what clients send: every expression in it is parsed by itself, some 30 µs each. Over it the text goes to the worker. */
 export const maxPlpgsqlTokensOnEventLoop = 500;
 
-/** The same of what the catalog has: it is read once, and changes by a migration. */
-export const maxCatalogPlpgsqlTokens = 6_000;
+/** The same of what the catalog has, some 10 KB: it is read once, in some 50 ms, and changes by a migration. A longer one counts as unreadable. */
+export const maxCatalogPlpgsqlTokens = 2_500;
 
 /** BEGIN, IF, LOOP and CASE within one another: at some 1,000 the parser's stack overflows on the event loop. */
 export const maxBlockDepth = 100;
