@@ -119,7 +119,7 @@ const plpgsql: readonly (readonly [name: string, body: string, head?: string])[]
     '() RETURNS trigger',
   ],
   ['p_event', 'BEGIN RAISE NOTICE $$%$$, tg_tag; END', '() RETURNS event_trigger'],
-  ['p_long', `BEGIN ${'PERFORM email FROM users; '.repeat(500)} RETURN 1; END`],
+  ['p_long', `BEGIN ${'PERFORM email FROM users; '.repeat(400)} RETURN 1; END`],
   ['p_too_long', `BEGIN ${'PERFORM email FROM users; '.repeat(9_000)} RETURN 1; END`],
   [
     'p_deep',
