@@ -10,7 +10,7 @@ import {
 } from './keyed-hash.ts';
 import { monthOf } from './month.ts';
 import { isPart, type ShownPart, shownPart, type TransformName } from './transform-names.ts';
-import { canonicalValues, fullMask, type ValueKind } from './value-kind.ts';
+import { canonicalValues, fullMask, hasPseudonym, type ValueKind } from './value-kind.ts';
 
 export const redactedText = '[masked]';
 
@@ -100,6 +100,7 @@ function hashMask(
   context: MaskContext,
   shownText: (text: string, context: MaskContext) => string,
 ): ColumnMask {
+  if (!hasPseudonym(kind)) return constant(canonicalValues[kind]);
   switch (kind) {
     case 'text':
       return each((text) => shownText(text, context));
@@ -114,18 +115,6 @@ function hashMask(
       return each((text) => hashedUuid(text, context));
     case 'bytea':
       return each((text) => hashedBytes(text, context));
-    // Too few values for a pseudonym to hide anything or to stay distinct; or of no use as one.
-    case 'smallint':
-    case 'float':
-    case 'boolean':
-    case 'date':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-    case 'inet':
-    case 'array':
-    case 'other':
-      return constant(canonicalValues[kind]);
     default:
       return unreachable(kind);
   }

@@ -51,3 +51,10 @@ export const canonicalValues = {
   // Of a type that nothing is known of (enum, range, composite), only NULL is sure to parse.
   other: null,
 } as const satisfies Readonly<Record<ValueKind, string | null>>;
+
+const pseudonymKinds = ['text', 'integer', 'bigint', 'decimal', 'uuid', 'json', 'bytea'] as const;
+export type PseudonymKind = (typeof pseudonymKinds)[number];
+
+/** The others have too few values for a pseudonym to hide anything or to stay distinct; or it is of no use as one. */
+export const hasPseudonym = (kind: ValueKind): kind is PseudonymKind =>
+  pseudonymKinds.some((one) => one === kind);

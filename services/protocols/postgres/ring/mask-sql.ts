@@ -10,7 +10,7 @@ import {
   type TransformName,
 } from '../../../core/masking/transform-names.ts';
 import { fewestCharacters } from '../../../core/masking/transforms.ts';
-import { canonicalValues, fullMask, type ValueKind } from '../../../core/masking/value-kind.ts';
+import { canonicalValues, fullMask, hasPseudonym, type ValueKind } from '../../../core/masking/value-kind.ts';
 import { unreachable } from '../../../core/model/errors.ts';
 import type { Origin } from '../mask/origin.ts';
 import { carriedType, valueKind } from '../mask/value-kinds.ts';
@@ -194,6 +194,7 @@ const maxInteger = '2147483647';
 const maxSafeNumber = '9007199254740991';
 
 function hashSql(kind: ValueKind, column: Masked, shown: ShownDigits): string | null {
+  if (!hasPseudonym(kind)) return fullSql(kind, column);
   const { cast } = column;
   const digits = column.hash(kind === 'bytea' ? `'\\x' || encode(${column.plain}, 'hex')` : textOf(column));
   switch (kind) {
@@ -212,17 +213,6 @@ function hashSql(kind: ValueKind, column: Masked, shown: ShownDigits): string | 
     }
     case 'bytea':
       return `decode(substr(${digits}, 1, 20), 'hex')::${cast}`;
-    case 'smallint':
-    case 'float':
-    case 'boolean':
-    case 'date':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-    case 'inet':
-    case 'array':
-    case 'other':
-      return fullSql(kind, column);
     default:
       return unreachable(kind);
   }
