@@ -70,11 +70,8 @@ async function run(options: Options): Promise<void> {
     note('To decide on all of one command at once: sallyport holds approve HOLD --together --reason "…"');
 }
 
-/** Its words, and enough of what tells it from others. */
-const commandText = ({ command }: HoldSummary): string =>
-  command !== null && command.length > maxCommandCharacters
-    ? `${command.slice(0, maxCommandCharacters)}…`
-    : (command ?? '');
+/** Its words, and enough of what tells it from others; all of it stands in the hold. */
+const commandText = ({ command }: HoldSummary): string => (command ?? '').slice(0, maxCommandCharacters);
 const maxCommandCharacters = 24;
 
 const behind = ({ chain, requester }: HoldSummary) =>
