@@ -60,10 +60,15 @@ export class Oracle {
     }
     const facts = await this.analyst.facts(text);
     const conditions = new Set(facts.effects.flatMap(conditionsOf));
+    const untraced = facts.effects.map((effect) => effect.untraced);
     const misses: string[] = typeof base === 'string' ? [] : await this.#against(facts, base, text);
     let [tellsByError, isChosen, isMasked] = [false, false, false];
     const asked = [...this.#changed].map(async ([secret, client]) => {
-      const chooses = secret.columns.some((column) => conditions.has(column));
+      // Either way a statement is refused to those who are under a mask of the column.
+      const chooses = secret.columns.some(
+        (column) =>
+          conditions.has(column) || untraced.some((each) => each === 'anything' || each.includes(column)),
+      );
       return { secret, changed: chooses ? null : await run(client, text) };
     });
     for (const { secret, changed } of await Promise.all(asked)) {
@@ -85,7 +90,7 @@ export class Oracle {
 
   /** What the server itself says of the statement, and its rows, against the analysis. */
   async #against(
-    { outputs, effects }: StatementFacts,
+    { outputs, effects, touched }: StatementFacts,
     { fields, rows }: Answer,
     text: string,
   ): Promise<string[]> {
@@ -112,7 +117,11 @@ export class Oracle {
       if (strange !== undefined)
         misses.push(`column ${at + 1} is no copy of ${source.relation}.${source.column}: ${strange[at]}`);
     }
-    const known = new Set(effects.flatMap(({ relation }) => relation ?? []));
+    // The server writes bodies of functions into the query that calls them.
+    const known = new Set([
+      ...effects.flatMap(({ relation }) => relation ?? []),
+      ...touched.map(({ relation }) => relation),
+    ]);
     for (const relation of await this.#scanned(text)) {
       if (!known.has(relation)) misses.push(`${relation} is read`);
     }

@@ -201,7 +201,14 @@ export class GeneratedQueries {
           items: [{ name, columns: made }],
         };
       }
-      case 4:
+      case 4: {
+        if (random.chance(0.4)) {
+          const made = columns('no:int code:text amount:int called:text');
+          return {
+            sql: `app.listed(${this.#value('int', within(around), 1)}) AS ${name}`,
+            items: [{ name, columns: made }],
+          };
+        }
         return {
           sql:
             random.pick([
@@ -210,6 +217,7 @@ export class GeneratedQueries {
             ]) + name,
           items: [{ name, columns: person, isPerson: true }],
         };
+      }
       case 5: {
         const value = (kind: Kind) => this.#value(kind, within(around), 1);
         return {

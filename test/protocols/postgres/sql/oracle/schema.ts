@@ -63,5 +63,20 @@ export function schemaWith(changed: string | null): readonly string[] {
     "CREATE FUNCTION app.person_of(int) RETURNS app.person LANGUAGE sql STABLE AS 'SELECT * FROM app.person WHERE id = $1'",
     "CREATE FUNCTION app.double(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'",
     "CREATE FUNCTION app.loud(app.person) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1.ssn)'",
+    "CREATE FUNCTION app.ssn_of(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT ssn FROM app.person WHERE id = $1'",
+    'SET check_function_bodies = off',
+    `CREATE FUNCTION app.listed(most int) RETURNS TABLE (no int, code text, amount int, called text) LANGUAGE sql STABLE
+       AS 'SELECT id, ssn, pay * 2, name FROM person WHERE id <= most'`,
+    'CREATE FUNCTION app.amount_of(int) RETURNS int RETURN (SELECT app.double(l.amount) FROM app.listed($1) l WHERE l.no = $1)',
+    "CREATE FUNCTION app.second(a text, b text DEFAULT app.ssn_of(2)) RETURNS text LANGUAGE sql AS 'SELECT b'",
+    "CREATE FUNCTION app.same(a anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS 'SELECT a'",
+    "CREATE FUNCTION app.mark(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT 'x' $$",
+    "CREATE FUNCTION app.nick(p app.person) RETURNS text LANGUAGE sql STABLE AS 'SELECT p.name'",
+    "CREATE FUNCTION app.longest(VARIADIC list text[]) RETURNS text LANGUAGE sql STABLE AS 'SELECT max(x) FROM unnest(list) x'",
+    "CREATE FUNCTION app.has_ssn(text) RETURNS bool LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT 1 FROM app.person WHERE ssn = $1)'",
+    "CREATE FUNCTION app.places(int) RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT place FROM app.visit WHERE person = $1 ORDER BY id'",
+    "CREATE FUNCTION app.coded(int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT ssn FROM app.person WHERE id = $1); END'",
+    "CREATE FUNCTION app.dotted(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 || '.'; END $$",
+    'CREATE VIEW app.v_called AS SELECT id, app.ssn_of(id) AS code, app.nick(p) AS nick FROM app.person p',
   ];
 }
