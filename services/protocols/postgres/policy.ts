@@ -291,8 +291,8 @@ export const postgresPolicy: PolicyWords = {
     },
   },
   unmasks: ({ verb }) => onDefinitions.has(verb),
-  // A unique index and a foreign key answer who writes, whatever may be read.
-  onlyReads: (effects) => effects.every(({ verb }) => reading.has(verb)),
+  // A unique index and a foreign key answer who writes, whatever may be read; and an owner may read what is hidden from the session.
+  onlyReads: (effects) => effects.every((effect) => reading.has(effect.verb) && !asPostgres(effect).asOwner),
   fieldProblem: (pattern) => patternProblem(pattern, columnParts, columnExample),
   readsAnswers: true,
   countsRows: true,

@@ -12,6 +12,7 @@ const effect = (more: Partial<PostgresEffect>): PostgresEffect => ({
   columns: [],
   conditionColumns: [],
   untraced: [],
+  asOwner: false,
   guesses: [],
   derivedColumns: [],
   descendants: new Map(),
@@ -185,6 +186,26 @@ describe('masks', () => {
   ])('%j counts once for each value, whatever the number of masks: %p', (parts, expected) => {
     const of = effect({ relation: 'app.users', ...parts });
     expect(postgresPolicy.guesses([mask, mask], of)).toBe(expected);
+  });
+
+  test.each<[Partial<PostgresEffect>, boolean]>([
+    [{ verb: 'select' }, true],
+    [{ verb: 'call' }, true],
+    [{ verb: 'call', asOwner: true }, false],
+    [{ verb: 'update' }, false],
+  ])('%j sees in the ring what the ring shows: %p', (parts, expected) => {
+    expect(postgresPolicy.onlyReads?.([effect({ relation: null, ...parts })])).toBe(expected);
+  });
+
+  test.each<[PostgresEffect['untraced'], boolean]>([
+    [[], false],
+    [['app.users.id'], false],
+    [['app.users.id', 'app.users.email'], true],
+    ['anything', true],
+  ])('what may be in %j may be masked: %p', (untraced, expected) => {
+    const of = effect({ relation: null, untraced });
+    expect(postgresPolicy.untraced?.mayReturn(mask, of)).toBe(expected);
+    expect(postgresPolicy.untraced?.mayReturn({ ...mask, fields: [], detect: ['card'] }, of)).toBe(false);
   });
 
   test.each<[string, boolean]>([

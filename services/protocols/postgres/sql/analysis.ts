@@ -123,6 +123,8 @@ export interface PostgresEffect extends Effect {
    * counts for its parent's, through which its rows are read.
    */
   readonly descendants: ReadonlyMap<string, readonly string[]>;
+  /** It runs code with its owner's rights, which may see what the session's may not. */
+  readonly asOwner: boolean;
   /** `app.cleanup` when the effect is to run a function outside the pure built-ins, else null. */
   readonly function: string | null;
   /** `search_path` when the effect is to set a parameter or to ask for one (`call pg_catalog.current_setting`), else null. */

@@ -105,6 +105,8 @@ export interface FunctionFacts {
   readonly choices: readonly Choice[];
   readonly guesses: readonly (readonly [comparison: object, asked: Asked])[];
   readonly untraced: PostgresEffect['untraced'];
+  /** Some of it runs with an owner's rights. */
+  readonly asOwner: boolean;
   /** By the parameter's position: its name, and what it is when nothing is passed. */
   readonly parameters: readonly { readonly name: string; readonly byDefault: Value }[];
 }

@@ -32,6 +32,7 @@ interface Draft {
   readonly guesses: Map<object, Asked>;
   readonly untraced: Set<string>;
   untracedAnything: boolean;
+  asOwner: boolean;
   rowsChosenBy: RowChoice | null;
 }
 
@@ -197,6 +198,7 @@ export class Findings {
   call(one: CatalogFunction): void {
     this.#functions.add(one);
     this.#callNamed(one.text, null);
+    if (one.securityDefiner) this.asOwner(one);
     if (one.returns !== typeOid.trigger) this.plansWithCode = true;
     if (!isSystemSchema(one.schema)) this.#versions.add(one.version);
   }
@@ -221,6 +223,15 @@ export class Findings {
 
   #callOf(name: string): Draft {
     return this.#draft('call', name, null, { function: name });
+  }
+
+  /** It, or what it calls, runs with an owner's rights. */
+  asOwner(one: CatalogFunction): void {
+    this.#callOf(one.text).asOwner = true;
+  }
+
+  runsAsOwner(): boolean {
+    return this.#effects.values().some((draft) => draft.asOwner);
   }
 
   /** Of all calls together. */
@@ -278,6 +289,7 @@ export class Findings {
       const mine = this.#effects.get(key) ?? { ...draft, ...noColumns() };
       this.#effects.set(key, mine);
       addUntraced(mine, draft);
+      mine.asOwner ||= draft.asOwner;
       const relations = view.#readByCalls.get(draft);
       if (relations !== undefined)
         this.#readByCalls.set(mine, new Set([...(this.#readByCalls.get(mine) ?? []), ...relations]));
@@ -434,7 +446,8 @@ type Columns =
   | 'guesses'
   | 'derivedColumns'
   | 'untraced'
-  | 'untracedAnything';
+  | 'untracedAnything'
+  | 'asOwner';
 
 const noColumns = (): Pick<Draft, Columns> => ({
   columns: new Set(),
@@ -443,6 +456,7 @@ const noColumns = (): Pick<Draft, Columns> => ({
   derivedColumns: new Set(),
   untraced: new Set(),
   untracedAnything: false,
+  asOwner: false,
 });
 
 function addUntraced(to: Draft, from: Draft): void {

@@ -60,6 +60,7 @@ const calledAgain: FunctionFacts = {
   choices: [],
   guesses: [],
   untraced: [],
+  asOwner: false,
   parameters: [],
 };
 
@@ -109,6 +110,7 @@ function readBody(one: CatalogFunction, outer: Context): FunctionFacts | null {
       { ...asked, sources: asked.sources.map(counted) },
     ]),
     untraced: untracedIn(findings),
+    asOwner: one.securityDefiner || findings.runsAsOwner(),
     parameters: named.map(({ name }, at) => ({ name, byDefault: byDefault[at] ?? anything })),
   };
 }

@@ -35,5 +35,6 @@ const mergeTwo = (left: PostgresEffect, right: PostgresEffect): PostgresEffect =
     left.untraced === 'anything' || right.untraced === 'anything'
       ? 'anything'
       : [...new Set([...left.untraced, ...right.untraced])],
+  asOwner: left.asOwner || right.asOwner,
   rowsChosenBy: weakerOf(left.rowsChosenBy, right.rowsChosenBy),
 });

@@ -126,6 +126,7 @@ function note(
   findings.readByCall(one, facts.relations);
   for (const version of facts.versions) findings.version(version);
   findings.untraced(one, facts.untraced);
+  if (facts.asOwner) findings.asOwner(one);
   for (const { sources, stored } of facts.choices) {
     const own = sources.filter((source) => !isParameter(source));
     const all = [...own, ...mergeSources(argumentsOf(sources, given, context))];
