@@ -46,7 +46,11 @@ const objects: readonly string[] = [
   "CREATE FUNCTION app.fn_sums(text, text) RETURNS text LANGUAGE sql AS 'SELECT $1 || (SELECT max(ssn) FROM app.users)'",
   "CREATE AGGREGATE app.fn_all(text) (SFUNC = app.fn_sums, STYPE = text, INITCOND = '')",
   'CREATE OPERATOR public.<+> (LEFTARG = text, RIGHTARG = text, FUNCTION = app.fn_sums)',
+  "CREATE FUNCTION app.fn_code_over(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN app.fn_mail($1); END'",
+  "CREATE FUNCTION app.fn_loops() RETURNS SETOF text LANGUAGE plpgsql AS 'DECLARE u app.users; BEGIN FOR u IN SELECT * FROM app.users LOOP RETURN NEXT u.name; END LOOP; END'",
   // Honest ones.
+  "CREATE FUNCTION app.fn_code_total(int) RETURNS numeric LANGUAGE plpgsql AS 'DECLARE t numeric; BEGIN SELECT sum(total) INTO t FROM app.orders WHERE user_id = $1; RETURN coalesce(t, 0); END'",
+  "CREATE FUNCTION app.fn_code_name(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT name FROM app.users WHERE id = $1); END'",
   "CREATE FUNCTION app.fn_total(int) RETURNS numeric LANGUAGE sql AS 'SELECT sum(total) FROM app.orders WHERE user_id = $1'",
   "CREATE FUNCTION app.fn_double(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'",
   "CREATE FUNCTION app.fn_named(int) RETURNS TABLE (no int, called text) LANGUAGE sql STABLE AS 'SELECT id, name FROM app.users WHERE id <= $1 AND ssn IS NOT NULL ORDER BY email'",
@@ -122,6 +126,8 @@ const attacks: readonly Case[] = [
     "SELECT app.fn_dynamic('x')",
     'SELECT app.fn_raises()',
     'SELECT app.fn_over_code(1)',
+    'SELECT app.fn_code_over(1)',
+    'SELECT * FROM app.fn_loops()',
     'SELECT * FROM app.fn_people()',
     'SELECT * FROM app.v_fn',
     'SELECT app.fn_all(name) FROM app.users',
@@ -141,6 +147,7 @@ const honest: readonly Case[] = [
   ...cases('plain', 'allow', [
     'SELECT app.fn_total(1)',
     'SELECT app.fn_double(id) FROM app.orders',
+    'SELECT app.fn_code_total(id), app.fn_code_name(id) FROM app.users WHERE id < 3',
     'SELECT * FROM app.fn_named(3)',
     'SELECT n.called, o.total FROM app.fn_named(3) n JOIN app.orders o ON o.user_id = n.no',
     'SELECT name FROM app.fn_user(1) WHERE id = 1 ORDER BY name',

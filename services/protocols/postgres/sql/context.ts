@@ -1,7 +1,8 @@
 import type { Node } from 'libpg-query';
 import type { PostgresEffect } from './analysis.ts';
 import type { Catalog, CatalogFunction, CatalogOperator, CatalogType, Relation } from './catalog.ts';
-import type { Asked, Choice, Findings } from './findings.ts';
+import type { Asked } from './effect-draft.ts';
+import type { Choice, Findings } from './findings.ts';
 import { dotted, type SearchPath } from './names.ts';
 import type { Overload } from './overloads.ts';
 import type { Parsed } from './parse.ts';

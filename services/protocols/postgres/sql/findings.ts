@@ -10,37 +10,19 @@ import type {
   Verb,
 } from './analysis.ts';
 import { type CatalogColumn, type CatalogFunction, isSystemSchema, type Relation } from './catalog.ts';
+import {
+  type Asked,
+  addUntraced,
+  type Draft,
+  effectOf,
+  noColumns,
+  noDescendants,
+  weakerOf,
+} from './effect-draft.ts';
 import type { SearchPath } from './names.ts';
 import { mergeOtherSchemas } from './other-schemas.ts';
-import { weaker } from './rows-chosen.ts';
 import { typeOid } from './types.ts';
 import { isParameter, type Source, type Sources } from './value.ts';
-
-/** An effect while it is being put together. */
-interface Draft {
-  readonly verb: Verb;
-  readonly resource: string;
-  readonly relation: string | null;
-  readonly function: string | null;
-  readonly setting: string | null;
-  readonly objectKind: string | null;
-  readonly coveredBy: OpaqueReason | null;
-  readonly columns: Set<string>;
-  readonly conditionColumns: Set<string>;
-  readonly derivedColumns: Set<string>;
-  /** By the comparison in the parse tree, since a recursive query is looked at several times. */
-  readonly guesses: Map<object, Asked>;
-  readonly untraced: Set<string>;
-  untracedAnything: boolean;
-  asOwner: boolean;
-  rowsChosenBy: RowChoice | null;
-}
-
-/** A guess, and the parameters of a function that are the values. */
-export interface Asked extends Guess {
-  readonly sources: Sources;
-  readonly by: Sources;
-}
 
 type GuessedValues = Omit<Guess, 'columns'>;
 
@@ -356,15 +338,7 @@ export class Findings {
 
   /** `descendants`: those of the catalog. */
   effects(descendants = noDescendants): readonly PostgresEffect[] {
-    return [...this.#effects.values()].map((draft) => ({
-      ...draft,
-      descendants,
-      columns: [...draft.columns],
-      conditionColumns: [...draft.conditionColumns],
-      guesses: [...draft.guesses.values()].map(({ columns, values, array }) => ({ columns, values, array })),
-      derivedColumns: [...draft.derivedColumns],
-      untraced: draft.untracedAnything ? 'anything' : [...draft.untraced],
-    }));
+    return [...this.#effects.values()].map((draft) => effectOf(draft, descendants));
   }
 
   opaqueReasons(): readonly OpaqueReason[] {
@@ -437,33 +411,3 @@ export class Findings {
     return draft;
   }
 }
-
-const noDescendants: PostgresEffect['descendants'] = new Map();
-
-type Columns =
-  | 'columns'
-  | 'conditionColumns'
-  | 'guesses'
-  | 'derivedColumns'
-  | 'untraced'
-  | 'untracedAnything'
-  | 'asOwner';
-
-const noColumns = (): Pick<Draft, Columns> => ({
-  columns: new Set(),
-  conditionColumns: new Set(),
-  guesses: new Map(),
-  derivedColumns: new Set(),
-  untraced: new Set(),
-  untracedAnything: false,
-  asOwner: false,
-});
-
-function addUntraced(to: Draft, from: Draft): void {
-  to.untracedAnything ||= from.untracedAnything;
-  for (const column of from.untraced) to.untraced.add(column);
-}
-
-/** Of two ways in which rows are chosen for one effect, that which leaves more. */
-export const weakerOf = (left: RowChoice | null, right: RowChoice | null): RowChoice | null =>
-  left === null || right === null ? (left ?? right) : weaker(left, right);

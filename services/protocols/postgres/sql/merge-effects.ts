@@ -1,5 +1,5 @@
 import type { PostgresEffect, StatementFacts } from './analysis.ts';
-import { weakerOf } from './findings.ts';
+import { weakerOf } from './effect-draft.ts';
 
 /** The same effect of several statements is one effect on all their columns. */
 export function mergeEffects(

@@ -57,6 +57,10 @@ beforeAll(async () => {
     "CREATE FUNCTION app.changed(int) RETURNS text LANGUAGE sql AS 'UPDATE app.users SET pay = 0 WHERE id = $1 RETURNING email'",
     // Other languages, and what cannot be read.
     "CREATE FUNCTION app.coded(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN EXECUTE lower($$ SELECT 1 $$); RETURN 1; END'",
+    "CREATE FUNCTION app.coded_ssn(int) RETURNS text LANGUAGE plpgsql AS 'DECLARE r text; BEGIN SELECT ssn INTO r FROM users WHERE id = $1; RETURN r; END'",
+    "CREATE FUNCTION app.coded_pay(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT pay FROM app.users WHERE id = $1); END'",
+    "CREATE FUNCTION app.over_ssn(int) RETURNS text LANGUAGE sql AS 'SELECT app.coded_ssn($1)'",
+    "CREATE FUNCTION app.coded_over(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN app.email_of($1); END'",
     "CREATE FUNCTION app.over_code(int) RETURNS text LANGUAGE sql AS 'SELECT app.coded($1)'",
     "CREATE FUNCTION app.dynamic() RETURNS xml LANGUAGE sql AS $$ SELECT query_to_xml('SELECT ssn FROM app.users', true, false, '') $$",
     "CREATE FUNCTION app.statistics() RETURNS text LANGUAGE sql AS $$ SELECT most_common_vals::text FROM pg_stats WHERE attname = 'ssn' $$",
@@ -219,6 +223,10 @@ describe('what cannot be followed is said to be so', () => {
   test.each<readonly [string, Said['untraced']]>([
     ['SELECT app.coded(1)', 'anything'],
     ['SELECT app.over_code(1)', 'anything'],
+    ['SELECT app.coded_ssn(1)', ['app.users.id', ssn]],
+    ['SELECT app.coded_pay(1)', ['app.users.id', 'app.users.pay']],
+    ['SELECT app.over_ssn(1)', ['app.users.id', ssn]],
+    ['SELECT app.coded_over(1)', ['app.users.email', 'app.users.id']],
     ['SELECT app.dynamic()', 'anything'],
     ['SELECT app.statistics()', 'anything'],
     ['SELECT coded FROM app.v_code', 'anything'],
