@@ -327,7 +327,7 @@ const special: Readonly<Record<string, (one: Case) => Promise<Outcome>>> = {
   async 'PGW-034'(one) {
     const client = await session();
     for (const step of one.hex) await sendStep(client, bytesOf(step));
-    expect(errors(client)).toEqual(['0A000', '42501']);
+    expect(errors(client)).toEqual(['0A000', '42P01']);
     return ended(client);
   },
   async 'PGW-036'({ hex: [copy = '', query = ''] }) {
