@@ -59,7 +59,7 @@ async def refused(connection):
 async def refused_prepared(connection):
     transaction = connection.transaction()
     await transaction.start()
-    states = [await sql_state(connection.fetch(text, 1)) for text in ("DELETE FROM app.secrets WHERE id = $1", "SELECT $1::int")]
+    states = [await sql_state(connection.fetch(text, 1)) for text in ("INSERT INTO app.contacts (id) VALUES ($1)", "SELECT $1::int")]
     await transaction.rollback()
     return [*states, await connection.fetchval("SELECT $1::int", 1)]
 
