@@ -1,8 +1,8 @@
 /** Which rows a masked column leads to, asked in the ways of drivers and tools; and how much that tells who asks for more. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
-import { type RedisServer, startRedis } from '../servers/redis.ts';
-import { TestGateway, targetPassword } from './gateway.ts';
+import { startRedis } from '../servers/redis.ts';
+import { type GatewayOptions, TestGateway, targetPassword } from './gateway.ts';
 
 const schema = `
 CREATE ROLE gateway LOGIN PASSWORD '${targetPassword}';
@@ -28,17 +28,10 @@ policies:
       - {fields: [app.users.email, app.users.nick, app.users.pin, app.users.tag, app.users.token], with: full}
 `;
 
-let redis: RedisServer;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  redis = await startRedis();
-  gateway = await TestGateway.start({
+const start = (options: GatewayOptions = {}): Promise<TestGateway> =>
+  TestGateway.start({
     policy,
-    gateway: ['workers: 2'],
-    config: ['approvals: {redis: env:REDIS_URL}'],
     target: ['tls: {mode: disable}'],
-    env: { REDIS_URL: redis.url },
     prepare: async (postgres) => {
       const admin = await postgres.connect();
       await admin.query('CREATE DATABASE shop');
@@ -47,12 +40,17 @@ beforeAll(async () => {
       await shop.query(schema);
       await shop.end();
     },
+    ...options,
   });
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await start();
 }, 60_000);
 
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
-  await redis.stop();
 });
 
 let subjects = 0;
@@ -206,9 +204,19 @@ describe('whoever asks for more than a few is refused', () => {
   });
 
   test('several statements of one text, and several sessions on both workers, have one count', async () => {
+    await using stack = new AsyncDisposableStack();
+    const redis = await startRedis();
+    stack.defer(() => redis.stop());
+    const shared = stack.use(
+      await start({
+        gateway: ['workers: 2'],
+        config: ['approvals: {redis: env:REDIS_URL}'],
+        env: { REDIS_URL: redis.url },
+      }),
+    );
     const claims = newAgent();
     const guess = "SELECT id FROM users WHERE lower(email) = 'x'";
-    const clients = await Promise.all(Array.from({ length: 6 }, () => gateway.connect({ claims })));
+    const clients = await Promise.all(Array.from({ length: 6 }, () => shared.connect({ claims })));
     const answers = await Promise.all(
       clients.map((client) =>
         answerOf(client.query('SELECT id FROM users WHERE nick = ANY($1)', [['a', 'b']])),
@@ -221,5 +229,5 @@ describe('whoever asks for more than a few is refused', () => {
       await answerOf((first as pg.Client).query([guess, guess, guess, guess, guess, guess].join('; '))),
     ).toBe(tooMany);
     await Promise.all(clients.map((client) => client.end()));
-  });
+  }, 60_000);
 });
